@@ -1,0 +1,190 @@
+"""What makes a file a record: folder, patterns, id rule and the path of new files. Pure."""
+
+import datetime as dt
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
+
+from services.core.errors import InvalidInputError
+from services.core.formats import format_of
+from services.core.paths import check_path, stem_of
+from services.core.values import Value
+
+DEFAULT_INCLUDE: Final = ("*.md", "*.json", "*.yaml", "*.yml")
+DEFAULT_EXCLUDE: Final = (
+    ".*",
+    "_*",
+    "README*",
+    "LICENSE*",
+    "NOTICE*",
+    "CONTRIBUTING*",
+    "CHANGELOG*",
+    "CODE_OF_CONDUCT*",
+    "SECURITY*",
+    "index.*",
+    "package*.json",
+    "node_modules",
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MAX_ID_LENGTH: Final = 255
+
+IdRule: TypeAlias = Literal["field", "stem", "path"]
+
+
+class BadIdError(Exception):
+    """A file's record cannot have the id it asks for; the text is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The rules of one collection. ``path`` is its folder, ``""`` for the root of the repository."""
+
+    id: str
+    name: str
+    path: str = ""
+    include: tuple[str, ...] = DEFAULT_INCLUDE
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    id_rule: IdRule = "field"
+    new_path: str = ""
+    schema: bytes = b""
+    quality: bytes = b""
+
+    def check(self) -> None:
+        """Raise InvalidInputError, naming the setting, when a rule cannot work."""
+        if not _NAME.fullmatch(self.name):
+            raise InvalidInputError(
+                f"'{self.name}' is no name for a collection",
+                remedy="use letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            )
+        if self.path:
+            check_path(self.path.encode(), what=f"the folder of collection '{self.name}'")
+        for pattern in (*self.include, *self.exclude):
+            if not pattern or pattern.startswith("/") or ".." in pattern.split("/"):
+                raise InvalidInputError(
+                    f"'{pattern}' is no pattern for collection '{self.name}'",
+                    remedy="write patterns relative to the folder, for example '*.json' or 'drafts/*.md'",
+                )
+        fields = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
+        if "id" not in fields:
+            raise InvalidInputError(
+                f"new_path '{self.template}' of collection '{self.name}' has no {{id}}",
+                remedy="write it like '{id}.json' or '{date:%Y}/{id}.md'",
+            )
+        if format_of(self.template.encode()) is None:
+            raise InvalidInputError(
+                f"new_path '{self.template}' of collection '{self.name}' ends in no known format",
+                remedy="let it end in .json, .yaml, .yml or .md",
+            )
+
+    @property
+    def template(self) -> str:
+        """Give the path template of new files, relative to the folder."""
+        if self.new_path:
+            return self.new_path
+        suffix = next((p.rpartition(".")[2] for p in self.include if re.fullmatch(r".*\.\w+", p)), "md")
+        return f"{{id}}.{suffix}"
+
+    def contains(self, path: bytes) -> bool:
+        """Say whether a path lies below the folder."""
+        return not self.path or path.startswith(self._prefix)
+
+    def rank(self, path: bytes) -> int | None:
+        """Give the number of the include pattern that takes a file; None where the file is left out."""
+        relative = path.removeprefix(self._prefix).decode("utf-8", "surrogateescape")
+        parts = relative.split("/")
+        if any(rule.match(relative) if deep else any(map(rule.match, parts)) for deep, rule in self._excluding):
+            return None
+        for number, (deep, rule) in enumerate(self._including):
+            if rule.match(relative if deep else parts[-1]):
+                return number if format_of(path) else None
+        return None
+
+    def id_of(self, path: bytes, value: dict[str, Value]) -> str:
+        """Give the id of the record in a file; raise BadIdError when it has none that can be used."""
+        found: object = None
+        if self.id_rule == "field":
+            found = value.get("id")
+            if isinstance(found, bool) or not isinstance(found, str | int | None):
+                raise BadIdError("the field 'id' is neither text nor an integer")
+        if found is None:
+            raw = path.removeprefix(self._prefix) if self.id_rule == "path" else stem_of(path)
+            try:
+                found = raw.decode()
+            except UnicodeDecodeError:
+                raise BadIdError("the file's name is not UTF-8; rename it or give it a field 'id'") from None
+        return check_id(str(found))
+
+    def path_for(self, record_id: str, value: dict[str, Value]) -> bytes:
+        """Give the path of a new record's file; raise InvalidInputError when the template cannot be filled."""
+        try:
+            relative = _Template().vformat(self.template, (), {**value, "id": record_id})
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise InvalidInputError(
+                f"new_path '{self.template}' cannot be filled for record '{record_id}': {error}",
+                remedy="set the fields that it names",
+            ) from None
+        path = self._prefix + relative.encode()
+        check_path(path, what=f"the file of record '{record_id}'")
+        if self.rank(path) is None:
+            raise InvalidInputError(
+                f"the file '{path.decode()}' of record '{record_id}' would not be in collection '{self.name}'",
+                remedy="choose another id, or change include, exclude or new_path",
+            )
+        return path
+
+    @property
+    def _prefix(self) -> bytes:
+        return f"{self.path}/".encode() if self.path else b""
+
+    @cached_property
+    def _including(self) -> list[tuple[bool, re.Pattern[str]]]:
+        return _compile(self.include, re.NOFLAG)
+
+    @cached_property
+    def _excluding(self) -> list[tuple[bool, re.Pattern[str]]]:
+        return _compile(self.exclude, re.IGNORECASE)
+
+
+def check_id(record_id: str) -> str:
+    """Give the id back; raise BadIdError when it is empty, too long, or holds control characters."""
+    if not record_id.strip():
+        raise BadIdError("the id is empty")
+    if len(record_id) > MAX_ID_LENGTH:
+        raise BadIdError(f"the id has more than {MAX_ID_LENGTH} characters")
+    if any(ord(char) < ord(" ") or char == "\x7f" for char in record_id):
+        raise BadIdError("the id holds control characters")
+    return record_id
+
+
+def _compile(patterns: Sequence[str], flags: re.RegexFlag) -> list[tuple[bool, re.Pattern[str]]]:
+    """Give (has a slash, expression) for each glob: ``*`` and ``?`` stop at a slash, ``**/`` does not."""
+    return [("/" in pattern, re.compile(_expression(pattern), flags | re.DOTALL)) for pattern in patterns]
+
+
+def _expression(pattern: str) -> str:
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(known.get(piece, re.escape(piece)) for piece in pieces) + r"\Z"
+
+
+class _Template(string.Formatter):
+    """Fills a path template with scalar fields; a format after ``:`` reads the field as an ISO date."""
+
+    def get_field(self, field_name: str, args: Sequence[object], kwargs: object) -> tuple[object, str]:
+        if not isinstance(kwargs, dict) or field_name not in kwargs:
+            raise KeyError(f"there is no field {field_name}")
+        value = kwargs[field_name]
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise TypeError(f"the field {field_name} is neither text nor an integer")
+        return value, field_name
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        text = str(value)
+        if format_spec:
+            text = dt.date.fromisoformat(text[:10]).strftime(format_spec)
+        if "/" in text or not text.strip():
+            raise ValueError(f"'{text}' is no name for a file or folder; use one without a slash")
+        return text

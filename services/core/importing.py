@@ -1,0 +1,265 @@
+"""Decides what an import does to a collection: files that changed in Git against records as they stand.
+
+The result depends only on the files of the new commit and on pending edits, never on the way the
+repository took to get there: replaying every commit ends like importing the last one at once. Where two
+files have one id, the file of the earlier include pattern owns it, then the smaller path; the others go
+to quarantine. Nothing here reads or writes anything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from services.core.formats import format_of
+from services.core.merge import MISSING, FieldConflict, holds, merge
+from services.core.values import Value, equal, loads
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """A file that can be a record. ``rank`` is the number of the include pattern that took it."""
+
+    path: bytes
+    blob: str
+    raw: bytes
+    id: str
+    value: dict[str, Value]
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    """A file that cannot be a record, and why. Line and column count from 1; 0 where they mean nothing."""
+
+    path: bytes
+    blob: str
+    rule: str
+    message: str
+    line: int = 0
+    column: int = 0
+    pointer: str = ""
+    record_id: str = ""
+    other_paths: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an open publication makes of a record: from ``base`` to ``value`` (None: deleted)."""
+
+    publication_id: str
+    base: dict[str, Value]
+    value: dict[str, Value] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingRecord:
+    """A record as the database has it. ``path``, ``base_blob`` and ``base_raw`` are its file in Git, if any."""
+
+    key: int
+    id: str
+    revision: int
+    content: bytes
+    dirty: bool
+    deleted: bool
+    path: bytes = b""
+    base_blob: str = ""
+    base_raw: bytes = b""
+    gone: bool = False
+    file_rejected: bool = False
+    proposal: Proposal | None = None
+
+    def value(self) -> dict[str, Value]:
+        """Give the content."""
+        return as_object(loads(self.content))
+
+    def base(self) -> dict[str, Value]:
+        """Give the content of the base; ``{}`` for a record that was never in Git."""
+        form = format_of(self.path)
+        return form.parse(self.base_raw) if self.base_blob and form else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """A record takes a file over. ``existing`` is None for a new one; ``value`` is the merged content."""
+
+    existing: ExistingRecord | None
+    file: ParsedFile
+    value: dict[str, Value]
+    dirty: bool = False
+    deleted: bool = False
+    content_changed: bool = True
+    renamed: bool = False
+    conflicts: tuple[FieldConflict, ...] = ()
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A record goes with its file. ``merged`` says that an open publication had proposed it."""
+
+    existing: ExistingRecord
+    merged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A record with pending edits whose file is gone in Git: a conflict of the whole record."""
+
+    existing: ExistingRecord
+    conflict: FieldConflict
+
+
+@dataclass
+class CollectionPlan:
+    """All that an import does to one collection."""
+
+    upserts: list[Upsert] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
+    orphans: list[Orphan] = field(default_factory=list)
+    broken: list[ExistingRecord] = field(default_factory=list)
+    quarantine: dict[bytes, RejectedFile] = field(default_factory=dict)
+    cleared: set[bytes] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class CollectionChange:
+    """What changed in Git below one collection, and the records it touches.
+
+    ``files`` are all changed files that exist now, and the unchanged files in quarantine whose id is
+    touched; ``removed`` the paths that are gone; ``renames`` maps a new path to its old one. ``records``
+    are those whose path changed or whose id a file has. ``held`` are the paths now in quarantine.
+    """
+
+    files: Sequence[ParsedFile | RejectedFile]
+    removed: AbstractSet[bytes] = frozenset()
+    renames: Mapping[bytes, bytes] = field(default_factory=dict)
+    records: Sequence[ExistingRecord] = ()
+    held: AbstractSet[bytes] = frozenset()
+
+
+_Candidate: TypeAlias = tuple[int, bytes, ParsedFile | ExistingRecord]
+
+
+def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> CollectionPlan:
+    """Give the plan of one collection. ``rank`` gives the pattern number of paths that did not change."""
+    plan = CollectionPlan()
+    touched = {file.path for file in change.files} | change.removed
+    by_id = {record.id: record for record in change.records}
+    by_path = {record.path: record for record in change.records if record.base_blob and not record.gone}
+    candidates: dict[str, list[_Candidate]] = {}
+    for file in change.files:
+        if isinstance(file, RejectedFile):
+            plan.quarantine[file.path] = file
+        else:
+            candidates.setdefault(file.id, []).append((file.rank, file.path, file))
+    for record in by_path.values():
+        if record.path not in touched and record.id in candidates and not record.file_rejected:
+            candidates[record.id].append((rank[record.path], record.path, record))
+    kept: set[int] = set()
+    for record_id, found in candidates.items():
+        winner = _choose(record_id, found, plan)
+        if isinstance(winner, ExistingRecord):
+            kept.add(winner.key)
+            continue
+        owner = by_id.get(record_id) or _moved(winner, change.renames, by_path, candidates)
+        if owner is not None:
+            kept.add(owner.key)
+        plan.upserts.append(take_over(owner, winner))
+    for record in by_path.values():
+        if record.path in touched and record.key not in kept:
+            _lose(record, plan)
+    plan.cleared = (change.held & touched) - plan.quarantine.keys()
+    return plan
+
+
+def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
+    """Merge a file into its record; nothing that the database has pending is lost."""
+    if existing is None or existing.gone:
+        return Upsert(existing, file, file.value)
+    renamed = bool(existing.path) and existing.path != file.path and bool(existing.base_blob)
+    if existing.deleted:
+        same_blob = existing.base_blob == file.blob
+        conflict = FieldConflict("", existing.base(), MISSING, file.value)
+        return Upsert(
+            existing,
+            file,
+            existing.value(),
+            dirty=True,
+            deleted=True,
+            content_changed=False,
+            renamed=renamed,
+            conflicts=() if same_blob else (conflict,),
+        )
+    if not existing.dirty:
+        changed = existing.base_blob != file.blob and not equal(existing.value(), file.value)
+        return Upsert(existing, file, file.value, content_changed=changed, renamed=renamed)
+    proposal = existing.proposal
+    merged = (
+        proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, file.value)
+    )
+    base = proposal.value if proposal and proposal.value is not None and merged else existing.base()
+    ours = existing.value()
+    result = merge(base, ours, file.value)
+    return Upsert(
+        existing,
+        file,
+        result.value,
+        dirty=bool(result.conflicts) or not equal(result.value, file.value),
+        content_changed=not equal(result.value, ours),
+        renamed=renamed,
+        conflicts=result.conflicts,
+        merged=merged,
+    )
+
+
+def as_object(value: Value) -> dict[str, Value]:
+    """Give a value that is known to be an object."""
+    if not isinstance(value, dict):
+        raise TypeError("a record is an object")
+    return value
+
+
+def _choose(record_id: str, found: Iterable[_Candidate], plan: CollectionPlan) -> ParsedFile | ExistingRecord:
+    """Give the file that owns an id and put the others in quarantine, naming all paths."""
+    ordered = sorted(found, key=lambda candidate: candidate[:2])
+    paths = [path for _, path, _ in ordered]
+    for _, path, loser in ordered[1:]:
+        others = tuple(other for other in paths if other != path)
+        plan.quarantine[path] = RejectedFile(
+            path=path,
+            blob=loser.base_blob if isinstance(loser, ExistingRecord) else loser.blob,
+            rule="duplicate-id",
+            message=f"the id '{record_id}' belongs to {_show(paths[0])}; delete one of the files or change its id",
+            record_id=record_id,
+            other_paths=others,
+        )
+    return ordered[0][2]
+
+
+def _moved(
+    file: ParsedFile,
+    renames: Mapping[bytes, bytes],
+    by_path: Mapping[bytes, ExistingRecord],
+    candidates: Mapping[str, object],
+) -> ExistingRecord | None:
+    """Give the record whose file was renamed to this one, where its id came from the old name."""
+    record = by_path.get(renames.get(file.path, b""))
+    return record if record and record.id not in candidates else None
+
+
+def _lose(record: ExistingRecord, plan: CollectionPlan) -> None:
+    """Settle a record whose file is gone, is another record's now, or can no longer be read."""
+    rejected = plan.quarantine.get(record.path)
+    if rejected is not None and rejected.rule != "duplicate-id":
+        plan.broken.append(record)
+    elif record.deleted:
+        plan.removals.append(Removal(record, merged=record.proposal is not None and record.proposal.value is None))
+    elif record.dirty:
+        plan.orphans.append(Orphan(record, FieldConflict("", record.base(), record.value(), MISSING)))
+    else:
+        plan.removals.append(Removal(record, merged=False))
+
+
+def _show(path: bytes) -> str:
+    return path.decode("utf-8", "replace")

@@ -1,0 +1,50 @@
+"""Which paths Lockstep writes: relative, plain, and safe on every file system. Pure."""
+
+import re
+from typing import Final
+
+from services.core.errors import InvalidInputError
+
+MAX_COMPONENT_BYTES: Final = 255
+MAX_PATH_BYTES: Final = 4096
+# ".git" in any case, with the trailing dots, spaces and streams that Windows drops, and its short name.
+_DOT_GIT: Final = re.compile(rb"(?:\.git|git~1)[. ]*(?::.*)?\Z", re.IGNORECASE)
+# Code points that HFS+ ignores in names (git's own list, utf8.c).
+_IGNORED_BY_HFS: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+
+def path_problem(path: bytes) -> str:
+    """Say in a few words why a path must not be written; empty when it may."""
+    if not path or len(path) > MAX_PATH_BYTES:
+        return "is empty or too long"
+    if path.startswith(b"/"):
+        return "is absolute"
+    if any(byte < 0x20 or byte == 0x7F for byte in path):  # noqa: PLR2004  ASCII control characters
+        return "holds control characters"
+    for part in path.split(b"/"):
+        if part in {b"", b".", b".."}:
+            return "has an empty part, '.' or '..'"
+        if len(part) > MAX_COMPONENT_BYTES:
+            return "has a part that is too long"
+        plain = _IGNORED_BY_HFS.sub("", part.decode("utf-8", "replace")).encode()
+        if _DOT_GIT.match(part) or _DOT_GIT.match(plain) or b"\\" in part:
+            return "has a part that Git or Windows would misread"
+    return ""
+
+
+def check_path(path: bytes, *, what: str) -> bytes:
+    """Give the path back; raise InvalidInputError naming ``what`` when it must not be written."""
+    problem = path_problem(path)
+    if problem:
+        raise InvalidInputError(
+            f"{what}: '{path.decode('utf-8', 'replace')}' {problem}",
+            remedy="use a plain relative path",
+        )
+    return path
+
+
+def stem_of(path: bytes) -> bytes:
+    """Give the name of a file without its folder and its last extension."""
+    name = path.rpartition(b"/")[2]
+    stem, dot, _ = name.rpartition(b".")
+    return stem if dot and stem else name

@@ -1,0 +1,135 @@
+"""What every gRPC server does around every handler: identity in, errors out.
+
+The interceptor checks the caller's identity, makes the call known to the code below
+(``services.runtime.context``), and turns domain errors into a status with details. Handlers therefore
+have no try/except. An error nobody foresaw is logged with its traceback and answered without any.
+"""
+
+import contextvars
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import grpc
+import structlog
+from grpc_status import rpc_status
+
+from services.core.errors import LockstepError, SignInError
+from services.runtime import metrics
+from services.runtime.context import Call, enter
+from services.runtime.identity import Identity, Verifier
+from services.runtime.status import to_status
+
+log = structlog.get_logger(__name__)
+
+AUTHORIZATION: Final = "authorization"
+_OPEN_PREFIXES: Final = ("/grpc.health.", "/grpc.reflection.")
+
+# grpc names handlers and behaviours by shape only; its own types say Any here.
+_Behaviour: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]
+
+
+class ServiceInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Wraps the handlers of one server."""
+
+    def __init__(self, verifier: Verifier, public_methods: frozenset[str] = frozenset()) -> None:
+        """Take the verifier of identities and the full names of methods that need none."""
+        self._verifier = verifier
+        self._public = public_methods
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """Give the handler with its behaviour wrapped."""
+        handler = continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or method.startswith(_OPEN_PREFIXES):
+            return handler
+        options = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream, method), **options)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), **options)
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._unary(handler.stream_unary, method), **options)
+        return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), **options)
+
+    def _unary(self, behaviour: _Behaviour, method: str) -> _Behaviour:
+        def handle(request: Any, context: grpc.ServicerContext) -> Any:
+            with metrics.rpc(method) as outcome:
+                try:
+                    enter(self._call(method, context))
+                    return behaviour(request, context)
+                except Exception as error:  # noqa: BLE001  the one place where errors become statuses
+                    outcome.code = _abort(context, method, error)
+                    raise
+                finally:
+                    enter(None)
+
+        return handle
+
+    def _stream(self, behaviour: _Behaviour, method: str) -> _Behaviour:
+        def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            # The generator may be resumed on any thread of the pool: its context goes along with it.
+            variables = contextvars.copy_context()
+            with metrics.rpc(method) as outcome:
+                try:
+                    variables.run(enter, self._call(method, context))
+                    responses = variables.run(iter, variables.run(behaviour, request, context))
+                    try:
+                        while (response := variables.run(next, responses, None)) is not None:
+                            yield response
+                    finally:
+                        variables.run(_close, responses)
+                except GeneratorExit:
+                    raise
+                except Exception as error:  # noqa: BLE001  the one place where errors become statuses
+                    outcome.code = _abort(context, method, error)
+
+        return handle
+
+    def _call(self, method: str, context: grpc.ServicerContext) -> Call:
+        remaining = context.time_remaining()
+        deadline = None if remaining is None else time.monotonic() + remaining
+        call = Call(identity=self._identity(method, context), deadline=deadline)
+        context.add_callback(call.ended.set)
+        return call
+
+    def _identity(self, method: str, context: grpc.ServicerContext) -> Identity | None:
+        pairs = ((str(key), value) for key, value in context.invocation_metadata() or ())
+        token = next((str(value) for key, value in pairs if key == AUTHORIZATION), "")
+        if not token and method in self._public:
+            return None
+        if not token.startswith("Bearer "):
+            raise SignInError("the call carries no identity", remedy="sign in first")
+        return self._verifier.verify(token.removeprefix("Bearer "))
+
+
+def _close(responses: Iterator[Any]) -> None:
+    close = getattr(responses, "close", None)
+    if close is not None:
+        close()
+
+
+def _abort(context: grpc.ServicerContext, method: str, error: Exception) -> str:
+    """End the call with the status of an error; give the code's name."""
+    if not isinstance(error, LockstepError):
+        log.error("unexpected error", method=method, exc_info=error)
+        error = LockstepError(
+            "Lockstep failed in a way nobody foresaw",
+            remedy="the service's log has the details; please report it",
+        )
+    status = to_status(error)
+    code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+    if not context.is_active():
+        return code.name
+    try:
+        context.abort_with_status(rpc_status.to_status(status))
+    except Exception:  # noqa: BLE001, S110  abort raises to unwind; the caller of this has nothing left to do
+        pass
+    return code.name

@@ -1,0 +1,93 @@
+"""Starts a gRPC server the way all services are served: bounded threads, health, identity, TLS."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.core.errors import UnavailableError
+from services.runtime.identity import Verifier
+from services.runtime.interceptors import ServiceInterceptor
+from services.runtime.tls import Certificates
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Proxies of the environment are never meant for calls between services.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How to serve. ``address`` is host:port or unix:path; port 0 takes a free one."""
+
+    address: str
+    threads: int = 24
+    certificates: Certificates | None = None
+    reflection: bool = False
+
+
+class RunningServer:
+    """A server that answers. ``address`` is where clients reach it."""
+
+    def __init__(self, server: grpc.Server, address: str, healthy: health.HealthServicer) -> None:
+        """Take the started server."""
+        self._server = server
+        self._health = healthy
+        self.address = address
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Turn readiness off, let calls finish for ``grace`` seconds, then stop."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+
+    def wait(self) -> None:
+        """Block until the server has stopped."""
+        self._server.wait_for_termination()
+
+
+def start(
+    service: str,
+    register: Callable[[grpc.Server], None],
+    *,
+    settings: ServerSettings,
+    verifier: Verifier,
+    public_methods: frozenset[str] = frozenset(),
+) -> RunningServer:
+    """Serve one service (full name, for example lockstep.git.v1.GitService).
+
+    More calls than four times the threads are refused with RESOURCE_EXHAUSTED rather than queued.
+    Raises UnavailableError when the address cannot be bound.
+    """
+    server = grpc.server(
+        ThreadPoolExecutor(settings.threads, thread_name_prefix=service.rsplit(".", 1)[-1]),
+        interceptors=[ServiceInterceptor(verifier, public_methods)],
+        options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)],
+        maximum_concurrent_rpcs=settings.threads * 4,
+    )
+    register(server)
+    healthy = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
+    healthy.set("", health_pb2.HealthCheckResponse.SERVING)
+    if settings.reflection:
+        reflection.enable_server_reflection((service, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    try:
+        if settings.certificates:
+            port = server.add_secure_port(settings.address, settings.certificates.server())
+        else:
+            port = server.add_insecure_port(settings.address)
+    except RuntimeError as error:
+        raise UnavailableError(
+            f"{service} cannot listen on {settings.address}",
+            remedy="stop what listens there, or choose another address",
+        ) from error
+    server.start()
+    unix = settings.address.startswith("unix:")
+    address = settings.address if unix else f"{settings.address.rpartition(':')[0]}:{port}"
+    return RunningServer(server, address, healthy)
