@@ -173,7 +173,12 @@ def _expression(pattern: str) -> str:
 class _Template(string.Formatter):
     """Fills a path template with scalar fields; a format after ``:`` reads the field as an ISO date."""
 
-    def get_field(self, field_name: str, args: Sequence[object], kwargs: object) -> tuple[object, str]:
+    def get_field(
+        self,
+        field_name: str,
+        args: Sequence[object],  # noqa: ARG002  the signature is the base class's
+        kwargs: object,
+    ) -> tuple[object, str]:
         if not isinstance(kwargs, dict) or field_name not in kwargs:
             raise KeyError(f"there is no field {field_name}")
         value = kwargs[field_name]

@@ -112,12 +112,17 @@ class Orphan:
 
 @dataclass
 class CollectionPlan:
-    """All that an import does to one collection."""
+    """All that an import does to one collection.
+
+    ``broken`` are records whose file can no longer be read; ``displaced`` are deleted records whose id
+    goes to a renamed one.
+    """
 
     upserts: list[Upsert] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     orphans: list[Orphan] = field(default_factory=list)
     broken: list[ExistingRecord] = field(default_factory=list)
+    displaced: list[ExistingRecord] = field(default_factory=list)
     quarantine: dict[bytes, RejectedFile] = field(default_factory=dict)
     cleared: set[bytes] = field(default_factory=set)
 
@@ -147,12 +152,7 @@ def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> Coll
     touched = {file.path for file in change.files} | change.removed
     by_id = {record.id: record for record in change.records}
     by_path = {record.path: record for record in change.records if record.base_blob and not record.gone}
-    candidates: dict[str, list[_Candidate]] = {}
-    for file in change.files:
-        if isinstance(file, RejectedFile):
-            plan.quarantine[file.path] = file
-        else:
-            candidates.setdefault(file.id, []).append((file.rank, file.path, file))
+    candidates = _candidates(change, plan)
     for record in by_path.values():
         if record.path not in touched and record.id in candidates and not record.file_rejected:
             candidates[record.id].append((rank[record.path], record.path, record))
@@ -162,9 +162,12 @@ def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> Coll
         if isinstance(winner, ExistingRecord):
             kept.add(winner.key)
             continue
-        owner = by_id.get(record_id) or _moved(winner, change.renames, by_path, candidates)
-        if owner is not None:
-            kept.add(owner.key)
+        owner = by_id.get(record_id)
+        moved = _moved(winner, change.renames, by_path, candidates) if owner is None or owner.gone else None
+        if moved is not None:
+            plan.displaced += [owner] if owner else []
+            owner = moved
+        kept |= {owner.key} if owner else set()
         plan.upserts.append(take_over(owner, winner))
     for record in by_path.values():
         if record.path in touched and record.key not in kept:
@@ -191,13 +194,11 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
             renamed=renamed,
             conflicts=() if same_blob else (conflict,),
         )
+    proposal = existing.proposal
+    merged = proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, file.value)
     if not existing.dirty:
         changed = existing.base_blob != file.blob and not equal(existing.value(), file.value)
-        return Upsert(existing, file, file.value, content_changed=changed, renamed=renamed)
-    proposal = existing.proposal
-    merged = (
-        proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, file.value)
-    )
+        return Upsert(existing, file, file.value, content_changed=changed, renamed=renamed, merged=merged)
     base = proposal.value if proposal and proposal.value is not None and merged else existing.base()
     ours = existing.value()
     result = merge(base, ours, file.value)
@@ -218,6 +219,17 @@ def as_object(value: Value) -> dict[str, Value]:
     if not isinstance(value, dict):
         raise TypeError("a record is an object")
     return value
+
+
+def _candidates(change: CollectionChange, plan: CollectionPlan) -> dict[str, list[_Candidate]]:
+    """Give the changed files by the id they ask for; those that have none go to quarantine."""
+    candidates: dict[str, list[_Candidate]] = {}
+    for file in change.files:
+        if isinstance(file, RejectedFile):
+            plan.quarantine[file.path] = file
+        else:
+            candidates.setdefault(file.id, []).append((file.rank, file.path, file))
+    return candidates
 
 
 def _choose(record_id: str, found: Iterable[_Candidate], plan: CollectionPlan) -> ParsedFile | ExistingRecord:

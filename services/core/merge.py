@@ -23,7 +23,7 @@ class Missing:
 
 
 MISSING: Final = Missing()
-Field: TypeAlias = Value | Missing
+Field: TypeAlias = "Value | Missing"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 Quality rules are a list of objects, each naming a field and what it should be::
 
-    [{"field": "title", "min_length": 10, "max_length": 200, "weight": 2},
-     {"field": "sources", "min_items": 2, "item_keys": ["title", "url"]},
-     {"field": "importance", "minimum": 1, "maximum": 10}]
+    [
+        {"field": "title", "min_length": 10, "max_length": 200, "weight": 2},
+        {"field": "sources", "min_items": 2, "item_keys": ["title", "url"]},
+        {"field": "importance", "minimum": 1, "maximum": 10},
+    ]
 
 The score is ten times the share of the weights whose rule holds.
 """
@@ -21,7 +23,16 @@ from services.core.errors import InvalidInputError
 from services.core.values import Value, escape, loads
 
 NO_SCORE: Final = -1.0
-_CHECKS: Final = ("required", "min_length", "max_length", "min_items", "minimum", "maximum", "item_keys", "allowed")
+_CHECKS: Final = (
+    "required",
+    "min_length",
+    "max_length",
+    "min_items",
+    "minimum",
+    "maximum",
+    "item_keys",
+    "allowed",
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def assess(rules: bytes, value: dict[str, Value]) -> tuple[float, list[Finding]]
 @lru_cache(maxsize=64)
 def _validator(schema: bytes) -> Any:
     try:
-        return jsonschema_rs.validator_for(loads(schema))
+        return jsonschema_rs.validator_for(schema.decode())
     except Exception as error:  # noqa: BLE001  jsonschema-rs raises several kinds for a schema that is none
         raise InvalidInputError(
             f"the schema is no JSON Schema: {str(error).splitlines()[0]}",
@@ -131,14 +142,35 @@ def _broken(rule: QualityRule, value: Value) -> tuple[str, str] | None:
     number = value if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
     items = value if isinstance(value, list) else []
     lacking = next(
-        (key for item in items for key in rule.item_keys if not (isinstance(item, dict) and item.get(key))), None
+        (key for item in items for key in rule.item_keys if not (isinstance(item, dict) and item.get(key))),
+        None,
     )
     checks = (
-        ("min_length", rule.min_length is not None and size < rule.min_length, f"is shorter than {rule.min_length}"),
-        ("max_length", rule.max_length is not None and size > rule.max_length, f"is longer than {rule.max_length}"),
-        ("min_items", rule.min_items is not None and len(items) < rule.min_items, f"has under {rule.min_items} items"),
-        ("minimum", rule.minimum is not None and (number is None or number < rule.minimum), f"is below {rule.minimum}"),
-        ("maximum", rule.maximum is not None and (number is None or number > rule.maximum), f"is over {rule.maximum}"),
+        (
+            "min_length",
+            rule.min_length is not None and size < rule.min_length,
+            f"is shorter than {rule.min_length}",
+        ),
+        (
+            "max_length",
+            rule.max_length is not None and size > rule.max_length,
+            f"is longer than {rule.max_length}",
+        ),
+        (
+            "min_items",
+            rule.min_items is not None and len(items) < rule.min_items,
+            f"has under {rule.min_items} items",
+        ),
+        (
+            "minimum",
+            rule.minimum is not None and (number is None or number < rule.minimum),
+            f"is below {rule.minimum}",
+        ),
+        (
+            "maximum",
+            rule.maximum is not None and (number is None or number > rule.maximum),
+            f"is over {rule.maximum}",
+        ),
         ("item_keys", lacking is not None, f"has an item without {lacking}"),
         ("allowed", bool(rule.allowed) and value not in rule.allowed, "is not one of the allowed values"),
     )

@@ -111,10 +111,10 @@ class _Responses:
 
 
 class _ClientInterceptor(
-    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
-    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
-    grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
-    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
 ):
     def __init__(self, identity: IdentitySource | None) -> None:
         self._identity = identity
@@ -122,13 +122,17 @@ class _ClientInterceptor(
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return _finished(continuation(self._details(client_call_details, UNARY_SECONDS), request))
 
-    def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+    def intercept_stream_unary(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
         return _finished(continuation(self._details(client_call_details, STREAM_SECONDS), request_iterator))
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return _Responses(continuation(self._details(client_call_details, STREAM_SECONDS), request))
 
-    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+    def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
         return _Responses(continuation(self._details(client_call_details, STREAM_SECONDS), request_iterator))
 
     def _details(self, details: Any, seconds: float) -> _Details:

@@ -67,15 +67,23 @@ class Secrets(_Section):
     internal_key: SecretStr = SecretStr("")
 
 
+def default_data_folder() -> Path:
+    """Give the folder of a standalone installation: $XDG_DATA_HOME/lockstep or ~/.local/share/lockstep."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "lockstep"
+
+
 class Settings(_Section):
     """All settings of an installation."""
 
     mode: Literal["standalone", "server"] = "standalone"
-    data: Path = Field(default_factory=lambda: default_data_folder())
+    data: Path = Field(default_factory=default_data_folder)
     host: str = "127.0.0.1"
     port: int = Field(default=7420, ge=0, le=65535)
     public_url: str = ""
     listen: str = ""
+    # Where Prometheus asks a service for its metrics; 0 is off.
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     database_url: SecretStr = SecretStr("")
     poll_seconds: int = Field(default=60, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -95,12 +103,6 @@ class Origin:
     key: str
     value: str
     source: str
-
-
-def default_data_folder() -> Path:
-    """Give the folder of a standalone installation: $XDG_DATA_HOME/lockstep or ~/.local/share/lockstep."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "lockstep"
 
 
 def load(

@@ -57,27 +57,28 @@ class Database:
     @contextmanager
     def begin(self, tenant_id: str) -> Iterator[sa.Connection]:
         """Give a transaction that writes; it commits at the end, or not at all."""
-        with _translated(self), self.engine.connect() as connection:
-            connection = connection.execution_options(**{WRITE: True})
+        with _translated(self), self.engine.connect() as plain:
+            connection = plain.execution_options(**{WRITE: True})
             with connection.begin():
-                self._enter(connection, tenant_id)
+                self.enter(connection, tenant_id)
                 yield connection
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[sa.Connection]:
         """Give a transaction that reads one consistent state."""
-        with _translated(self), self.engine.connect() as connection:
-            if self.dialect == "postgresql":
-                connection = connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
+        options: dict[str, Any] = {}
+        if self.dialect == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with _translated(self), self.engine.connect() as plain:
+            connection = plain.execution_options(**options)
             with connection.begin():
-                self._enter(connection, tenant_id)
+                self.enter(connection, tenant_id)
                 yield connection
 
     def migrate(self) -> None:
         """Bring the tables to this version; several processes may ask at once."""
-        with _translated(self), self.engine.connect() as connection:
+        with _translated(self), self.engine.connect() as plain:
+            connection = plain
             if self.dialect == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
                 connection.execute(sa.text(f'CREATE SCHEMA IF NOT EXISTS "{self.service}"'))
@@ -108,9 +109,12 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
-    def _enter(self, connection: sa.Connection, tenant_id: str) -> None:
+    def enter(self, connection: sa.Connection, tenant_id: str) -> None:
+        """Go on in another tenant within the same transaction; row-level security goes by it."""
         if self.dialect == "postgresql":
-            connection.execute(sa.text("SELECT set_config('lockstep.tenant', :tenant, true)"), {"tenant": tenant_id})
+            connection.execute(
+                sa.text("SELECT set_config('lockstep.tenant', :tenant, true)"), {"tenant": tenant_id}
+            )
 
 
 def sqlite_url(path: Path) -> str:
@@ -144,7 +148,9 @@ def _translated(database: Database) -> Iterator[None]:
         if "locked" in text:
             raise BusyError("the database is busy with another change", retry_after=1.0) from error
         if "disk is full" in text or "No space left" in text:
-            raise UnavailableError("the disk is full", remedy="free some space; nothing was changed") from error
+            raise UnavailableError(
+                "the disk is full", remedy="free some space; nothing was changed"
+            ) from error
         raise UnavailableError(
             f"the database of {database.service} does not answer",
             remedy="run `lockstep doctor`; nothing was changed",

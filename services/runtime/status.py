@@ -72,11 +72,11 @@ def to_status(error: errors.LockstepError) -> status_pb2.Status:
 
 def from_rpc_error(error: grpc.RpcError) -> errors.LockstepError:
     """Give the domain error that a failed call stands for."""
-    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    rich = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
-    found = _details(rich)
+    call = error if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else None
+    code = call.code() if call else grpc.StatusCode.UNKNOWN
+    found = _details(rpc_status.from_call(call) if call else None)
     info = found.get("ErrorInfo")
-    text = (error.details() if isinstance(error, grpc.Call) else None) or "the service gave no reason"
+    text = (call.details() if call else None) or "the service gave no reason"
     if not isinstance(info, error_details_pb2.ErrorInfo):
         return _plain(code, text)
     metadata = dict(info.metadata)

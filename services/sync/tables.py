@@ -4,6 +4,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from services.runtime.requests import requests_table
+
 metadata: Final = sa.MetaData()
 
 
@@ -178,13 +180,5 @@ sync_runs: Final = sa.Table(
     sa.Column("finished_at", sa.BigInteger, nullable=False, server_default="0"),
 )
 
-# Answers already given, by the id of the request: the same id gets the same answer.
-requests: Final = sa.Table(
-    "requests",
-    metadata,
-    _tenant(),
-    sa.Column("request_id", sa.String(128), primary_key=True),
-    sa.Column("method", sa.String(64), nullable=False),
-    sa.Column("answer", sa.LargeBinary, nullable=False),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-)
+# Answers already given, by the id of the request.
+requests: Final = requests_table(metadata)

@@ -1011,22 +1011,28 @@ class RunImportRequest(_message.Message):
     WORKSPACE_ID_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CONFIRM_DELETES_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     plan: _builtins.bool
     """Only say what would be done."""
     request_id: _builtins.str
     """Same id, same answer."""
+    confirm_deletes: _builtins.bool
+    """Go on although the run deletes more records than the brake lets through (FAILED_PRECONDITION with
+    NeedsPerson, reason "brake").
+    """
     def __init__(
         self,
         *,
         workspace_id: _builtins.str = ...,
         plan: _builtins.bool = ...,
         request_id: _builtins.str = ...,
+        confirm_deletes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "request_id", b"request_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_deletes", b"confirm_deletes", "plan", b"plan", "request_id", b"request_id", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,87 @@
+"""Imports from Git, how a workspace stands, and runs."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request, Response
+
+from gateway import convert, events, models
+from gateway.api.records import PageSize
+from gateway.api.scope import InWorkspace
+from gateway.exact import ExactRoute, answer
+from gateway.grpc_clients import Services, call, stream
+from gateway.sessions import Caller, SignedIn, Stubs
+from protos.auth.v1 import auth_pb2
+from protos.pr.v1 import pr_pb2
+from protos.sync.v1 import sync_pb2
+
+router = APIRouter(route_class=ExactRoute, tags=["imports"])
+
+
+@router.post("/workspaces/{workspace}/imports", response_model=models.Run)
+async def run_import(
+    request: Request,
+    body: models.ImportRequest,
+    workspace: InWorkspace,
+    caller: SignedIn,
+    services: Stubs,
+) -> Response:
+    """Bring what changed in Git into the database, or say what it would bring.
+
+    With ``Accept: text/event-stream`` it answers with the events ``progress`` and, last, ``run``.
+    """
+    message = sync_pb2.RunImportRequest(
+        workspace_id=workspace.id, plan=body.plan, request_id=caller.request_id
+    )
+    happening = _import_events(services, caller, message)
+    if events.wanted(request):
+        return await events.respond(happening, request.app.state.streams)
+    return answer(await events.last(happening))
+
+
+@router.get("/workspaces/{workspace}/status", response_model=models.Status)
+async def get_status(workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
+    """Say whether database and Git are in step, having just asked the remote."""
+    return answer(await status_of(services, caller, workspace))
+
+
+@router.get("/workspaces/{workspace}/runs", response_model=models.RunPage)
+async def list_runs(
+    workspace: InWorkspace,
+    caller: SignedIn,
+    services: Stubs,
+    page_size: PageSize = 50,
+    page: str = "",
+) -> Response:
+    """List runs, newest first."""
+    request = sync_pb2.ListRunsRequest(workspace_id=workspace.id, page_size=page_size, page_token=page)
+    found = await call(services.sync.ListRuns, request, caller.identity)
+    runs = [convert.run(item) for item in found.runs]
+    return answer(models.RunPage(runs=runs, next_page=found.next_page_token))
+
+
+@router.get("/workspaces/{workspace}/runs/{run}", response_model=models.Run)
+async def get_run(run: str, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
+    """Read one run."""
+    request = sync_pb2.GetRunRequest(workspace_id=workspace.id, run_id=run)
+    return answer(convert.run((await call(services.sync.GetRun, request, caller.identity)).run))
+
+
+async def status_of(services: Services, caller: Caller, workspace: auth_pb2.Workspace) -> models.Status:
+    """Ask sync how a workspace stands, and pr how many publications are open."""
+    asked = sync_pb2.GetSyncStatusRequest(workspace_id=workspace.id)
+    status = await call(services.sync.GetSyncStatus, asked, caller.identity)
+    listing = pr_pb2.ListPublicationsRequest(workspace_id=workspace.id, open_only=True, page_size=200)
+    found = await call(services.pr.ListPublications, listing, caller.identity)
+    return convert.status(status, len(found.publications))
+
+
+async def _import_events(
+    services: Services,
+    caller: Caller,
+    request: sync_pb2.RunImportRequest,
+) -> AsyncIterator[events.Event]:
+    async for message in stream(services.sync.RunImport, request, caller.identity):
+        if message.HasField("run"):
+            yield "run", convert.run(message.run)
+        else:
+            yield "progress", convert.progress(message.progress)

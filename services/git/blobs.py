@@ -1,0 +1,88 @@
+"""Streams blobs in the order they were asked for, in batches of at most 1 MiB."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from services.git.failures import GitFailed, local_error
+from services.git.mirror import Mirror
+from services.git.objects import Info
+
+BATCH_BYTES: Final = 1024 * 1024 - 2048
+MAX_BLOB_BYTES: Final = 10 * 1024 * 1024
+# Name, size, offset and their tags in a message.
+_PIECE_OVERHEAD: Final = 64
+
+
+class Piece(NamedTuple):
+    """A blob or a part of one; ``size`` is -1 when there is no such blob."""
+
+    oid: str
+    size: int
+    data: bytes
+    offset: int
+    last: bool
+
+
+def read_blobs(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[list[Piece]]:
+    """Give batches of pieces; a blob larger than ``limit`` bytes is announced without content.
+
+    A damaged mirror is rebuilt and the reading goes on, unless a part of a blob has been given already.
+    """
+    mirror.ensure()
+    given = _Given()
+    try:
+        yield from _read(mirror, oids, limit, given)
+    except GitFailed as failure:
+        if given.within:
+            raise local_error(failure) from None
+        mirror.heal(failure)
+        yield from _read(mirror, oids[given.blobs :], limit, _Given())
+
+
+class _Given:
+    """How far an answer has come: whole blobs in it, and whether it stands within one."""
+
+    def __init__(self) -> None:
+        self.blobs = 0
+        self.within = False
+
+
+def _read(mirror: Mirror, oids: Sequence[str], limit: int, given: _Given) -> Iterator[list[Piece]]:
+    batch: list[Piece] = []
+    size = 0
+    for piece in _pieces(mirror, oids, limit):
+        cost = len(piece.data) + _PIECE_OVERHEAD
+        if size + cost > BATCH_BYTES and batch:
+            yield batch
+            given.blobs += sum(piece.last for piece in batch)
+            given.within = not batch[-1].last
+            batch, size = [], 0
+        batch.append(piece)
+        size += cost
+    if batch:
+        yield batch
+
+
+def _pieces(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[Piece]:
+    with mirror.pool.lease(mirror.path) as reader:
+        infos = list(reader.info(oids))
+        wanted = [info for info in infos if _readable(info, limit)]
+        pieces = reader.blobs(wanted)
+        for info in infos:
+            if not _readable(info, limit):
+                if not info.kind:
+                    mirror.suspect()
+                yield Piece(info.oid, info.size if info.kind == "blob" else -1, b"", 0, last=True)
+                continue
+            for _, offset, data in pieces:
+                last = offset + len(data) == info.size
+                yield Piece(info.oid, info.size, data, offset, last)
+                if last:
+                    break
+        # The reader goes back to the pool only when nothing of its answers is left.
+        for _ in pieces:
+            pass
+
+
+def _readable(info: Info, limit: int) -> bool:
+    return info.kind == "blob" and info.size <= limit

@@ -1,0 +1,160 @@
+"""From messages to domain values and back."""
+
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
+from typing import Final, TypeVar
+
+from protos.common.v1 import common_pb2
+from protos.git.v1 import git_pb2
+from services.core.errors import InvalidInputError
+from services.git import commits, names
+from services.git.blobs import Piece
+from services.git.history import Change
+from services.git.making import Edit, Header
+from services.git.mirror import Fetched, Mirror
+from services.git.remotes import Remote
+from services.git.transfer import Step
+
+_R = TypeVar("_R")
+
+MAX_OIDS: Final = 5000
+CHANGES_A_MESSAGE: Final = 5000
+_CHANGES_BYTES: Final = 1024 * 1024
+_CHANGE_OVERHEAD: Final = 110
+_KINDS: Final = {
+    "A": git_pb2.CHANGE_KIND_ADDED,
+    "D": git_pb2.CHANGE_KIND_DELETED,
+    "R": git_pb2.CHANGE_KIND_RENAMED,
+}
+
+
+def remote(
+    mirror: Mirror,
+    value: git_pb2.Remote.ValueType,
+    unsaid: git_pb2.Remote.ValueType = git_pb2.REMOTE_TARGET,
+) -> Remote:
+    """Give the remote that a message means; ``unsaid`` where it does not say."""
+    meant = value or unsaid
+    return mirror.push_remote() if meant == git_pb2.REMOTE_PUSH else mirror.target()
+
+
+def header_and_edits(requests: Iterator[git_pb2.CreateCommitRequest]) -> tuple[str, Header, Iterator[Edit]]:
+    """Give workspace id, header and edits of a stream; InvalidInputError when the header is not first."""
+    first = next(requests, None)
+    if first is None or first.WhichOneof("part") != "header":
+        raise InvalidInputError("the first message must be the commit's header", remedy="send the header first")
+    said = first.header
+    header = Header(
+        base=names.oid(said.base_oid, "base_oid"),
+        message=said.message,
+        author=person(said.author, "author"),
+        committer=person(said.committer, "committer"),
+        time=said.time,
+        keep_as=names.ref_part(said.keep_as, "keep_as") if said.keep_as else "",
+    )
+    return said.workspace_id, header, _edits(requests)
+
+
+def person(value: common_pb2.Person, field: str) -> commits.Person:
+    """Give the person of a message; raise InvalidInputError when name or address is empty."""
+    return commits.person(value.name, value.email, field)
+
+
+def oids(request: git_pb2.ReadBlobsRequest) -> list[str]:
+    """Give the blobs of a request; raise InvalidInputError for more than MAX_OIDS or a bad name."""
+    if len(request.oids) > MAX_OIDS:
+        raise InvalidInputError(f"more than {MAX_OIDS} blobs in one message", remedy="send several messages")
+    return [names.oid(oid, "oids") for oid in request.oids]
+
+
+def first_blobs(
+    requests: Iterator[git_pb2.ReadBlobsRequest],
+) -> Iterator[tuple[git_pb2.ReadBlobsRequest, list[str]]]:
+    """Give each request with the blobs it names; the first request alone names workspace and limit."""
+    first = next(requests, None)
+    for request in chain([first] if first else [], requests):
+        yield first or request, oids(request)
+
+
+def folders(values: Iterable[bytes]) -> list[bytes]:
+    """Give the folders of a request, checked."""
+    return [names.readable_path(value, "folders") for value in values]
+
+
+def change(value: Change) -> git_pb2.ChangedPath:
+    """Give the message of a change."""
+    added, deleted, renamed = value.status == "A", value.status == "D", value.status == "R"
+    return git_pb2.ChangedPath(
+        path=value.path,
+        kind=_KINDS.get(value.status, git_pb2.CHANGE_KIND_MODIFIED),
+        old_blob="" if added else value.old_blob,
+        new_blob="" if deleted else value.new_blob,
+        old_mode=value.old_mode,
+        new_mode=value.new_mode,
+        old_path=value.old_path if renamed else b"",
+    )
+
+
+def changes(values: Iterator[Change]) -> Iterator[git_pb2.ListChangedPathsResponse]:
+    """Give changes in messages of at most CHANGES_A_MESSAGE of them and about 1 MiB."""
+    batch: list[git_pb2.ChangedPath] = []
+    size = 0
+    for value in values:
+        batch.append(change(value))
+        size += len(value.path) + len(value.old_path) + _CHANGE_OVERHEAD
+        if len(batch) >= CHANGES_A_MESSAGE or size >= _CHANGES_BYTES - _CHANGE_OVERHEAD - 2 * names.MAX_PATH_BYTES:
+            yield git_pb2.ListChangedPathsResponse(changes=batch)
+            batch, size = [], 0
+    if batch:
+        yield git_pb2.ListChangedPathsResponse(changes=batch)
+
+
+def pieces(batch: list[Piece]) -> git_pb2.ReadBlobsResponse:
+    """Give the message of a batch."""
+    make = git_pb2.BlobPiece
+    return git_pb2.ReadBlobsResponse(
+        pieces=[make(oid=p.oid, size=p.size, data=p.data, offset=p.offset, last=p.last) for p in batch],
+    )
+
+
+def commit(value: commits.Commit) -> git_pb2.Commit:
+    """Give the message of a commit."""
+    return git_pb2.Commit(
+        oid=value.oid,
+        parent_oids=value.parents,
+        author=common_pb2.Person(name=value.author.name, email=value.author.email),
+        time=value.time,
+        message=value.message,
+    )
+
+
+def progress(step: Step) -> common_pb2.Progress:
+    """Give the message of a step."""
+    return common_pb2.Progress(phase=step.phase, done=step.done, total=step.total, message=step.message)
+
+
+def fetched(steps: Generator[Step, None, Fetched]) -> Iterator[git_pb2.FetchResponse]:
+    """Give the messages of a fetch, the result last."""
+    end: list[Fetched] = []
+    for step in _ending(steps, end):
+        yield git_pb2.FetchResponse(progress=progress(step))
+    result = git_pb2.FetchResult(old_oid=end[0].old, new_oid=end[0].new, cloned=end[0].cloned)
+    yield git_pb2.FetchResponse(result=result)
+
+
+def pushed(steps: Generator[Step, None, bool]) -> Iterator[git_pb2.PushResponse]:
+    """Give the messages of a push, the result last."""
+    end: list[bool] = []
+    for step in _ending(steps, end):
+        yield git_pb2.PushResponse(progress=progress(step))
+    yield git_pb2.PushResponse(result=git_pb2.PushResult(moved=end[0]))
+
+
+def _edits(requests: Iterator[git_pb2.CreateCommitRequest]) -> Iterator[Edit]:
+    for request in requests:
+        for edit in request.edits.edits:
+            yield Edit(names.path(edit.path), None if edit.delete else edit.content)
+
+
+def _ending(steps: Generator[Step, None, _R], end: list[_R]) -> Iterator[Step]:
+    end.append((yield from steps))

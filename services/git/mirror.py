@@ -1,0 +1,329 @@
+"""Bare mirrors of remotes: made when first needed, brought up to date, rebuilt when damaged.
+
+A mirror is a cache. It is cloned into a folder beside its place and renamed, so that a half-made one is
+never seen; the target branch is at ``refs/remotes/target/<branch>``; what Lockstep made itself is kept at
+``refs/lockstep/``. Its configuration holds neither credentials nor addresses.
+"""
+
+import contextlib
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from services.core.errors import LockstepError, NotFoundError, StateError, UnavailableError
+from services.git import names, transfer
+from services.git.failures import GitFailed, local_error, unknown_commit
+from services.git.locks import Held, WriterLocks
+from services.git.objects import Info, ObjectPool
+from services.git.packs import BEGUN
+from services.git.ports import RemoteAddress, Workspaces
+from services.git.remotes import Remote, push_of, target_of
+from services.git.runner import Runner
+from services.git.transfer import Step
+
+_T = TypeVar("_T")
+
+TARGET: Final = "refs/remotes/target/"
+SEEN: Final = "refs/lockstep/seen/"
+_MANY_PACKS: Final = 50
+_ABANDONED_SECONDS: Final = 24 * 3600
+_CONFIG: Final = """\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+\thooksPath = /dev/null
+[gc]
+\tauto = 0
+[transfer]
+\tfsckObjects = true
+[fetch "fsck"]
+\tzeroPaddedFilemode = ignore
+\tmissingSpaceBeforeDate = ignore
+\tbadTimezone = ignore
+"""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Where the target branch was and is; ``old`` is empty when the mirror has just been made."""
+
+    old: str
+    new: str
+    cloned: bool
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What mirrors are worked with; one of each in a service."""
+
+    root: Path
+    runner: Runner
+    pool: ObjectPool
+    locks: WriterLocks
+    workspaces: Workspaces
+    suspects: set[Path]
+
+
+class Mirror:
+    """The mirror of one workspace. Light: made for each call."""
+
+    def __init__(self, parts: Parts, tenant_id: str, workspace_id: str) -> None:
+        """Take the ids; raise InvalidInputError when one could not be a folder's name."""
+        names.identifier(tenant_id, "tenant_id")
+        names.identifier(workspace_id, "workspace_id")
+        self._parts = parts
+        self._ids = (tenant_id, workspace_id)
+        self._lock_file = parts.root / tenant_id / f"{workspace_id}.lock"
+        self.path = parts.root / tenant_id / f"{workspace_id}.git"
+        self.runner = parts.runner
+        self.pool = parts.pool
+
+    def address(self) -> RemoteAddress:
+        """Give the workspace's remotes; raise NotFoundError when the caller's tenant has no such workspace."""
+        address = self._parts.workspaces.resolve(*self._ids)
+        names.branch(address.branch)
+        return address
+
+    def target(self) -> Remote:
+        """Give the remote that is imported from."""
+        return target_of(self.address(), self.runner.policy)
+
+    def push_remote(self) -> Remote:
+        """Give the remote that is pushed to."""
+        return push_of(self.address(), self.runner.policy)
+
+    def exists(self) -> bool:
+        """Say whether there is a mirror."""
+        return (self.path / "HEAD").is_file()
+
+    def ref(self, name: str) -> str:
+        """Give the value of a ref of the mirror; empty when there is none."""
+        with contextlib.suppress(OSError):
+            value = (self.path / name).read_text(encoding="ascii").strip()
+            if len(value) == len(names.EMPTY_TREE):
+                return value
+        done = self.runner.run(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", name], at=self.path, good=(0, 1)
+        )
+        return done.stdout.decode("ascii", "replace").strip()
+
+    def info(self, oids: Sequence[str]) -> list[Info]:
+        """Give what the mirror knows of objects."""
+        with self.pool.lease(self.path) as reader:
+            return list(reader.info(oids))
+
+    def has_commit(self, oid: str) -> bool:
+        """Say whether the mirror has a commit."""
+        return self.info([oid])[0].kind == "commit"
+
+    def ask(self, work: Callable[[Remote], _T]) -> _T:
+        """Speak to the target as ``at_remote`` does for any remote."""
+        return self.at_remote(self.target(), work)
+
+    def at_remote(self, remote: Remote, work: Callable[[Remote], _T]) -> _T:
+        """Speak to a remote; a refused token is asked for anew the next time."""
+        with self.credentials_checked():
+            return work(remote)
+
+    @contextmanager
+    def credentials_checked(self) -> Iterator[None]:
+        """Forget the remembered token when a remote refuses it."""
+        try:
+            yield
+        except StateError as error:
+            if error.reason == "REMOTE_AUTH":
+                self._parts.workspaces.forget(*self._ids)
+            raise
+
+    def remote_head(self) -> str:
+        """Ask the target remote for the head of the target branch, now."""
+        branch = self.address().branch
+        return self.ask(lambda remote: transfer.head(self.runner, self._parts.root, remote, branch))
+
+    def remote_refs(self, remote: Remote, patterns: Sequence[str]) -> dict[bytes, str]:
+        """Ask a remote for refs, now."""
+        return self.at_remote(remote, lambda r: transfer.refs(self.runner, self._parts.root, r, patterns))
+
+    def fetch(self) -> Generator[Step, None, Fetched]:
+        """Bring the mirror up to date with its target branch; nothing is fetched when it is already."""
+        with self.credentials_checked():
+            branch = self.address().branch
+            head = self.remote_head()
+            if self.exists() and self.path not in self._parts.suspects and self._stands_at(branch, head):
+                return Fetched(head, head, cloned=False)
+            with self.writing() as held:
+                return (yield from self._fetch(branch, held))
+
+    def ensure(self) -> None:
+        """Make the mirror when it is missing."""
+        if not self.exists():
+            for _ in self.fetch():
+                pass
+
+    def healing(self, work: Callable[[], _T]) -> _T:
+        """Do something that reads or writes the mirror; rebuild the mirror and do it again where it is damaged."""
+        self.ensure()
+        try:
+            return work()
+        except GitFailed as failure:
+            self.heal(failure)
+        try:
+            return work()
+        except GitFailed as failure:
+            raise local_error(failure) from None
+
+    def heal(self, failure: GitFailed) -> None:
+        """Rebuild the mirror when a failure shows damage; raise what the failure means otherwise."""
+        error = local_error(failure)
+        if error is not failure or failure.unknown_object or not failure.damaged:
+            raise error
+        with self.credentials_checked(), self.writing() as held:
+            for _ in self._clone(self.address().branch, held):
+                pass
+
+    def suspect(self) -> None:
+        """Have the next fetch look for damage first."""
+        self._parts.suspects.add(self.path)
+
+    def obtain(self, oids: Sequence[str]) -> None:
+        """Make sure that commits are in the mirror: fetch once when one is missing.
+
+        A commit that somebody pushed to another branch of either remote is found by its name. Raises
+        StateError (reason UNKNOWN_COMMIT) for one that is nowhere.
+        """
+        missing = [oid for oid in oids if not self.has_commit(oid)]
+        if not missing:
+            return
+        for _ in self.fetch():
+            pass
+        for oid in [oid for oid in missing if not self.has_commit(oid)]:
+            self._fetch_by_name(oid)
+
+    @contextmanager
+    def writing(self) -> Iterator[Held]:
+        """Hold the workspace's writer lock, with nothing left over from a writer that died."""
+        with self._parts.locks.hold(self._lock_file) as held:
+            if held.unclean:
+                self._sweep()
+            yield held
+
+    def drop(self) -> None:
+        """Remove the mirror."""
+        with self.writing():
+            self._remove()
+
+    def _stands_at(self, branch: str, head: str) -> bool:
+        return self.ref(TARGET + branch) == head and self.has_commit(head)
+
+    def _fetch(self, branch: str, held: Held) -> Generator[Step, None, Fetched]:
+        if not self.exists() or not self._sound():
+            return (yield from self._clone(branch, held))
+        old = self.ref(TARGET + branch)
+        if not old:
+            self._drop_other_branches()
+        spec = f"+refs/heads/{branch}:{TARGET}{branch}"
+        try:
+            yield from transfer.fetch(self.runner, self.path, self.target(), [spec], held.fd)
+        except GitFailed as failure:
+            if not failure.damaged:
+                raise
+            return (yield from self._clone(branch, held))
+        new = self.ref(TARGET + branch)
+        if not new or not self.has_commit(new) or (old and not self.has_commit(old)):
+            return (yield from self._clone(branch, held))
+        self._tidy(held)
+        return Fetched(old, new, cloned=False)
+
+    def _clone(self, branch: str, held: Held) -> Generator[Step, None, Fetched]:
+        place = self.path.with_name(f"{self.path.name}.tmp-{secrets.token_hex(8)}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700)
+        try:
+            self.runner.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], at=place)
+            (place / "config").write_text(_CONFIG, encoding="ascii")
+            spec = f"+refs/heads/{branch}:{TARGET}{branch}"
+            yield from transfer.fetch(self.runner, place, self.target(), [spec], held.fd)
+            self._remove()
+            place.rename(self.path)
+        except NotFoundError as error:
+            if error.reason == "NO_BRANCH":
+                self.remote_head()
+            raise
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        return Fetched("", self.ref(TARGET + branch), cloned=True)
+
+    def _sound(self) -> bool:
+        """Look for damage where something was missing before."""
+        if self.path not in self._parts.suspects:
+            return True
+        self._parts.suspects.discard(self.path)
+        done = self.runner.run(
+            ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"],
+            at=self.path,
+            good=range(256),
+        )
+        return done.code == 0
+
+    def _fetch_by_name(self, oid: str) -> None:
+        address = self.address()
+        policy = self.runner.policy
+        remotes = {r.url: r for r in (push_of(address, policy), target_of(address, policy))}
+        with self.writing() as held:
+            for remote in remotes.values():
+                try:
+                    for _ in transfer.fetch(self.runner, self.path, remote, [f"{oid}:{SEEN}{oid}"], held.fd):
+                        pass
+                except UnavailableError:
+                    raise
+                except LockstepError:
+                    continue
+                if self.has_commit(oid):
+                    return
+        raise unknown_commit(oid)
+
+    def _drop_other_branches(self) -> None:
+        """Remove refs of a target branch that is no longer one: ``a`` would stand in the way of ``a/b``."""
+        listed = self.runner.run(["for-each-ref", "--format=%(refname)", TARGET], at=self.path).stdout.decode()
+        for name in listed.splitlines():
+            self.runner.run(["update-ref", "-d", "--end-of-options", name], at=self.path)
+
+    def _tidy(self, held: Held) -> None:
+        packs = self.path / "objects" / "pack"
+        if sum(1 for _ in packs.glob("*.pack")) > _MANY_PACKS:
+            self.runner.run(["repack", "-d", "-l", "-q", "--geometric=2"], at=self.path, keep_fd=held.fd)
+
+    def _remove(self) -> None:
+        """Take the mirror away at once, and delete it then."""
+        self._parts.pool.evict(self.path)
+        self._parts.suspects.discard(self.path)
+        if self.path.exists():
+            gone = self.path.with_name(f"{self.path.name}.tmp-{secrets.token_hex(8)}")
+            self.path.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what a writer that died has left: nobody else can own it while this lock is held."""
+        for folder in self.path.parent.glob(f"{self.path.name}.tmp-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        begun_before = time.time() - _ABANDONED_SECONDS
+        for file in self.path.parent.glob(f"{self.path.name}{BEGUN}*"):
+            if file.stat().st_mtime < begun_before:
+                file.unlink(missing_ok=True)
+        left = [
+            *self.path.glob("*.lock"),
+            *self.path.glob("refs/**/*.lock"),
+            *self.path.glob("objects/**/*.lock"),
+        ]
+        left += [*self.path.glob("objects/**/tmp_*"), *self.path.glob("objects/incoming-*")]
+        for item in left:
+            if item.is_dir():
+                shutil.rmtree(item, ignore_errors=True)
+            else:
+                item.unlink(missing_ok=True)

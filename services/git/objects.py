@@ -1,0 +1,200 @@
+"""Reads objects of a mirror through long-lived ``git cat-file --batch-command --buffer`` processes.
+
+A pool keeps a few processes for each mirror, ends idle ones, and never takes one back that was not read
+to the end of its answers. Requests go out in windows smaller than a pipe, so neither side can block the
+other; the next window is on its way while the answers of the last are read.
+"""
+
+import contextlib
+import fcntl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from services.git.failures import GitFailed
+from services.git.runner import Process, Runner
+from services.runtime.context import current_call
+
+WINDOW: Final = 1000
+PER_MIRROR: Final = 4
+IN_ALL: Final = 32
+IDLE_SECONDS: Final = 60.0
+PIECE: Final = 1024 * 1024 - 4096
+_COMMAND_BYTES: Final = 56
+_SMALLEST_PIPE: Final = 4096
+_REAP_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is known of an object without reading it: ``kind`` is empty when there is no such object."""
+
+    oid: str
+    kind: str
+    size: int
+
+
+class Reader:
+    """One process, leased to one caller at a time."""
+
+    def __init__(self, process: Process) -> None:
+        """Take a process that has just been started."""
+        self.process = process
+        self.used_at = 0.0
+        self._window = max(1, min(WINDOW, _capacity(process) // _COMMAND_BYTES))
+
+    def info(self, oids: Sequence[str]) -> Iterator[Info]:
+        """Give kind and size of objects, in order."""
+        for window in self._windows("info", oids):
+            for oid in window:
+                yield self._header(oid)
+
+    def contents(self, oids: Sequence[str]) -> Iterator[tuple[Info, bytes]]:
+        """Give whole objects, in order; all of them must be there and fit into memory."""
+        read = self.process.stdout.read
+        for window in self._windows("contents", oids):
+            for oid in window:
+                info = self._header(oid)
+                if not info.kind:
+                    yield info, b""
+                    continue
+                data = read(info.size + 1)
+                if len(data) != info.size + 1:
+                    self._broken()
+                yield info, data[:-1]
+
+    def blobs(self, infos: Sequence[Info]) -> Iterator[tuple[Info, int, bytes]]:
+        """Give blobs that are there, in order, in pieces of at most PIECE bytes: info, offset, data."""
+        read = self.process.stdout.read
+        found = iter(infos)
+        for window in self._windows("contents", [info.oid for info in infos]):
+            for oid in window:
+                info = next(found)
+                if self._header(oid) != info:
+                    self._broken()
+                offset = 0
+                while info.size - offset > PIECE:
+                    data = read(PIECE)
+                    yield info, offset, data
+                    offset += len(data)
+                    if not data:
+                        self._broken()
+                data = read(info.size - offset + 1)
+                if len(data) != info.size - offset + 1:
+                    self._broken()
+                yield info, offset, data[:-1]
+
+    def _windows(self, command: str, oids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Send one window ahead of the one whose answers are read."""
+        size = self._window
+        windows = [oids[start : start + size] for start in range(0, len(oids), size)]
+        if windows:
+            self._send(command, windows[0])
+        for number, window in enumerate(windows):
+            if number + 1 < len(windows):
+                self._send(command, windows[number + 1])
+            yield window
+
+    def _send(self, command: str, oids: Sequence[str]) -> None:
+        lines = "".join([f"{command} {oid}\n" for oid in oids])
+        try:
+            self.process.stdin.write(lines.encode("ascii") + b"flush\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self._broken()
+
+    def _header(self, oid: str) -> Info:
+        words = self.process.stdout.readline().split()
+        if len(words) == 3:  # noqa: PLR2004
+            return Info(oid, words[1].decode("ascii"), int(words[2]))
+        if len(words) == 2 and words[1] == b"missing":  # noqa: PLR2004
+            return Info(oid, "", -1)
+        return self._broken()
+
+    def _broken(self) -> Info:
+        current_call().check()
+        code = 128
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self.process.popen.wait(_REAP_SECONDS) or code
+        # Unless something ended it, the likeliest reason is an object that cannot be unpacked.
+        raise GitFailed("cat-file", code, "fatal: failed to read object")
+
+
+def _capacity(process: Process) -> int:
+    """Give the size of the pipe into a process, in bytes; where pipes are scarce it is one page."""
+    if not hasattr(fcntl, "F_GETPIPE_SZ"):
+        return _SMALLEST_PIPE
+    return fcntl.fcntl(process.stdin.fileno(), fcntl.F_GETPIPE_SZ)
+
+
+class ObjectPool:
+    """Leases readers. Safe for many threads."""
+
+    def __init__(self, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take the runner and a clock in seconds."""
+        self._runner = runner
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._idle: dict[Path, list[Reader]] = {}
+
+    @contextlib.contextmanager
+    def lease(self, mirror: Path) -> Iterator[Reader]:
+        """Lease a reader of a mirror; it ends with the call if that ends early."""
+        reader = self._take(mirror) or Reader(
+            self._runner.open(["cat-file", "--batch-command", "--buffer"], at=mirror),
+        )
+        limit = self._runner.policy.timeout_seconds
+        watched = self._runner.watchdog.watch(reader.process.popen, current_call(), limit)
+        whole = False
+        try:
+            yield reader
+            whole = True
+        finally:
+            self._runner.watchdog.release(watched)
+            if whole and reader.process.popen.poll() is None:
+                self._give_back(mirror, reader)
+            else:
+                reader.process.close()
+
+    def evict(self, mirror: Path) -> None:
+        """End the idle readers of a mirror that is going away."""
+        with self._guard:
+            gone = self._idle.pop(mirror, [])
+        for reader in gone:
+            reader.process.close()
+
+    def close(self) -> None:
+        """End all idle readers."""
+        for mirror in list(self._idle):
+            self.evict(mirror)
+
+    def _take(self, mirror: Path) -> Reader | None:
+        with self._guard:
+            while readers := self._idle.get(mirror):
+                reader = readers.pop()
+                if reader.process.popen.poll() is None:
+                    return reader
+                reader.process.close()
+        return None
+
+    def _give_back(self, mirror: Path, reader: Reader) -> None:
+        now = self._clock()
+        reader.used_at = now
+        with self._guard:
+            readers = self._idle.setdefault(mirror, [])
+            readers.append(reader)
+            everyone = sorted((r.used_at, m) for m, rs in self._idle.items() for r in rs)
+            surplus = len(everyone) - IN_ALL
+            gone = [
+                self._idle[m].pop(0)
+                for number, (used_at, m) in enumerate(everyone)
+                if number < surplus or now - used_at > IDLE_SECONDS
+            ]
+            if len(readers) > PER_MIRROR:
+                gone.append(readers.pop(0))
+        for old in gone:
+            old.process.close()

@@ -1,0 +1,166 @@
+"""Which remotes may be spoken to, and how: protocol, address, credentials.
+
+A remote's URL comes from a user, so it is judged before git sees it: only the protocols the operator
+allows, no credentials in it, no address inside the operator's network unless the operator says so. The
+address that was judged is the one git connects to (``http.curloptResolve``), so a second answer of the
+name server changes nothing.
+"""
+
+import base64
+import ipaddress
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from services.core.errors import InvalidInputError, StateError, UnavailableError
+from services.git.ports import RemoteAddress, Token
+
+DEFAULT_USERNAME: Final = "x-access-token"
+_PORTS: Final = {"https": 443, "http": 80}
+_PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+_MAX_URL: Final = 2048
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the operator allows.
+
+    ``allowed_protocols`` of "https", "http", "file"; plain http reaches loopback hosts, and others only
+    without credentials and with ``allow_private_addresses``. ``timeout_seconds`` is the longest a git
+    process may run; ``lock_seconds`` the longest a writer waits for another one on the same workspace.
+    """
+
+    allowed_protocols: frozenset[str] = frozenset({"https"})
+    allow_private_addresses: bool = False
+    timeout_seconds: float = 600.0
+    lock_seconds: float = 30.0
+    max_file_bytes: int = 10 * 1024 * 1024
+
+    @classmethod
+    def standalone(cls) -> "Policy":
+        """Give what one person on one machine may do: everything that machine reaches."""
+        return cls(allowed_protocols=frozenset({"https", "http", "file"}), allow_private_addresses=True)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote that was judged. ``config`` goes to git's environment and may hold the token: never print it."""
+
+    url: str
+    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def target_of(address: RemoteAddress, policy: Policy) -> Remote:
+    """Give the remote that is imported from and proposed to."""
+    return judge(address.target_url, address.username, address.token, policy)
+
+
+def push_of(address: RemoteAddress, policy: Policy) -> Remote:
+    """Give the remote that is pushed to."""
+    return judge(address.push_url, address.username, address.token, policy)
+
+
+def judge(url: str, username: str, token: Token, policy: Policy) -> Remote:
+    """Give the remote at a URL.
+
+    Raises InvalidInputError for a URL that may not be used, StateError (reason REMOTE_AUTH) where a token
+    would travel unencrypted, UnavailableError (reason NO_NETWORK) where the host has no address.
+    """
+    if not url or url.startswith("-") or len(url) > _MAX_URL or any(ord(c) < ord(" ") or c == "\x7f" for c in url):
+        raise _bad("the repository's address is empty or malformed", "set it with `lockstep git-config --repo URL`")
+    parts = _split(url)
+    scheme = parts.scheme.lower()
+    if scheme not in policy.allowed_protocols or scheme not in {"https", "http", "file"}:
+        allowed = ", ".join(sorted(policy.allowed_protocols))
+        raise _bad(f"the protocol {scheme or 'ssh'!r} is not allowed for repositories", f"use one of: {allowed}")
+    if scheme == "file":
+        return Remote(url)
+    return _over_http(url, parts, username, token, policy)
+
+
+def _split(url: str) -> SplitResult:
+    if url.startswith("/"):
+        return SplitResult("file", "", url, "", "")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise _bad("the repository's address is malformed", "give it as https://host/path") from None
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        raise _bad(
+            "the repository's address holds credentials",
+            "remove them and store a token with `lockstep workspace set NAME --token-stdin`",
+        )
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        raise _bad("a file address names a host", "give it as file:///path")
+    return parts
+
+
+def _over_http(url: str, parts: SplitResult, username: str, token: Token, policy: Policy) -> Remote:
+    host = parts.hostname or ""
+    port = parts.port or _PORTS[parts.scheme]
+    if not host:
+        raise _bad("the repository's address has no host", "give it as https://host/path")
+    config: list[tuple[str, str]] = []
+    loopback = _is_loopback(host)
+    if not loopback and not any(os.environ.get(name) for name in _PROXIES):
+        found = _lookup(host, port)
+        if not policy.allow_private_addresses and not all(ipaddress.ip_address(a).is_global for a in found):
+            raise _bad(
+                f"the host {host} has an address inside a private network",
+                "ask the operator to set git.allow_private_addresses",
+            )
+        if not _is_literal(host):
+            config.append(("http.curloptResolve", f"{host}:{port}:{','.join(_bracketed(a) for a in found)}"))
+    if loopback and parts.scheme == "https" and not policy.allow_private_addresses:
+        raise _bad(f"the host {host} is this machine", "ask the operator to set git.allow_private_addresses")
+    if parts.scheme == "http" and not loopback:
+        if token:
+            raise StateError(
+                f"the token for {host} would travel unencrypted",
+                remedy="use the https address of the repository",
+                reason="REMOTE_AUTH",
+            )
+        if not policy.allow_private_addresses:
+            raise _bad(f"plain http to {host} is not allowed", "use the https address of the repository")
+    if not token:
+        return Remote(url, tuple(config))
+    basic = base64.b64encode(f"{username or DEFAULT_USERNAME}:{token.reveal()}".encode()).decode()
+    origin = f"{parts.scheme}://{parts.netloc}/"
+    config.append((f"http.{origin}.extraHeader", f"Authorization: Basic {basic}"))
+    return Remote(url, tuple(config), (token.reveal(), basic))
+
+
+def _lookup(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise UnavailableError(
+            f"the host {host} cannot be found",
+            remedy="check the address and the network",
+            reason="NO_NETWORK",
+        ) from None
+    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_literal(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _bad(message: str, remedy: str) -> InvalidInputError:
+    return InvalidInputError(message, remedy=remedy, reason="BAD_REMOTE")

@@ -1,0 +1,167 @@
+"""The second half of an import: writes the plan of one collection in the import's transaction."""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.core.collection import Collection
+from services.core.importing import CollectionPlan, Upsert
+from services.core.schema import assess
+from services.core.values import dumps
+from services.sync import inbox_store, record_store, store
+from services.sync.store import Scope
+
+BY_GIT = "git"
+
+
+@dataclass
+class Counts:
+    """What an import did; see ``sync.v1.ImportCounts``."""
+
+    files: int = 0
+    imported: int = 0
+    updated: int = 0
+    deleted: int = 0
+    renamed: int = 0
+    unchanged: int = 0
+    conflicts: int = 0
+    quarantined: int = 0
+    excluded: int = 0
+
+    def add(self, plan: CollectionPlan, held: AbstractSet[bytes], touched: AbstractSet[bytes]) -> None:
+        """Count the plan of one collection. ``held`` were in quarantine before, ``touched`` changed in Git."""
+        for upsert in plan.upserts:
+            if upsert.file.path not in touched:
+                self.files += 1
+            new = upsert.existing is None or upsert.existing.gone
+            self.imported += new
+            self.renamed += upsert.renamed
+            self.updated += not new and upsert.content_changed and not upsert.renamed
+            self.unchanged += not new and not upsert.content_changed and not upsert.renamed
+            self.conflicts += len(upsert.conflicts)
+        self.deleted += len(plan.removals)
+        self.conflicts += len(plan.orphans)
+        self.quarantined += sum(path in touched or path not in held for path in plan.quarantine)
+
+
+def apply_plan(
+    tx: sa.Connection,
+    scope: Scope,
+    collection: Collection,
+    plan: CollectionPlan,
+    rows: Mapping[int, sa.Row[Any]],
+    *,
+    run_id: str,
+    commit: str,
+    now: int,
+) -> None:
+    """Write a plan. ``rows`` are the records it speaks of, by key, as they are in this transaction."""
+    changing = [u.existing.key for u in plan.upserts if u.existing and (u.content_changed or u.existing.gone)]
+    record_store.archive(tx, scope, changing + [removal.existing.key for removal in plan.removals])
+    _free_ids(tx, scope, plan)
+    new = sum(upsert.existing is None for upsert in plan.upserts)
+    keys = iter(range(first := store.take_keys(tx, scope, new), first + new)) if new else iter(())
+    written: list[dict[str, Any]] = []
+    for upsert in plan.upserts:
+        row = rows[upsert.existing.key] if upsert.existing else None
+        key = upsert.existing.key if upsert.existing else next(keys)
+        values = _row(scope, collection, upsert, row, key, now)
+        if upsert.conflicts:
+            values["open_conflicts"] = inbox_store.open_conflicts(
+                tx, scope, key, upsert.conflicts, run_id=run_id, now=now
+            )
+        elif row is not None and row.open_conflicts and not upsert.dirty:
+            inbox_store.settle_conflicts(tx, scope, [key], now)
+            values["open_conflicts"] = 0
+        written.append(values)
+    record_store.write(tx, written)
+    _remove(tx, scope, plan, now)
+    _orphan(tx, scope, plan, run_id=run_id, now=now)
+    for record in plan.broken:
+        record_store.update(tx, scope, record.key, {"file_rejected": True})
+    record_store.mark_merged(tx, scope, list(_merged(plan)), commit, now)
+    inbox_store.hold_files(tx, scope, collection.id, plan.quarantine.values())
+    inbox_store.clear_files(tx, scope, collection.id, plan.cleared)
+
+
+def _row(
+    scope: Scope,
+    collection: Collection,
+    upsert: Upsert,
+    row: sa.Row[Any] | None,
+    key: int,
+    now: int,
+) -> dict[str, Any]:
+    """Give the whole row of a record that takes a file over."""
+    file, value = upsert.file, upsert.value
+    before = dict(row._mapping) if row is not None else {}  # noqa: SLF001  SQLAlchemy's public accessor
+    values: dict[str, Any] = {
+        "open_conflicts": 0,
+        "conflicts_settled": 0,
+        "publication_id": "",
+        "authors": "[]",
+        "revision": 0,
+        **before,
+        **scope.columns(),
+        "key": key,
+        "collection_id": collection.id,
+        "id": file.id,
+        "path": file.path,
+        "base_blob": file.blob,
+        "base_raw": file.raw,
+        "dirty": upsert.dirty,
+        "deleted": upsert.deleted,
+        "gone": False,
+        "file_rejected": False,
+    }
+    if row is None or row.gone or upsert.content_changed:
+        values |= {
+            "content": dumps(value).decode(),
+            "title": record_store.title_of(file.id, value),
+            "quality": assess(collection.quality, value)[0],
+            "revision": values["revision"] + 1,
+            "reason": "import",
+            "updated_by": BY_GIT,
+            "updated_at": now,
+        }
+    if not upsert.dirty:
+        values |= {"authors": "[]", "conflicts_settled": 0}
+    if upsert.merged:
+        values["publication_id"] = ""
+    return values
+
+
+def _free_ids(tx: sa.Connection, scope: Scope, plan: CollectionPlan) -> None:
+    """Give up ids that move, so that two records may swap theirs within one import."""
+    leaving = [u.existing for u in plan.upserts if u.existing and u.existing.id != u.file.id]
+    for record in [*leaving, *plan.displaced]:
+        record_store.update(tx, scope, record.key, {"id": f"{record.id}\x7f{record.key}"})
+
+
+def _remove(tx: sa.Connection, scope: Scope, plan: CollectionPlan, now: int) -> None:
+    for removal in plan.removals:
+        inbox_store.settle_conflicts(tx, scope, [removal.existing.key], now)
+        values = {"gone": True, "deleted": True, "dirty": False, "base_blob": "", "base_raw": b""}
+        values |= {"open_conflicts": 0, "authors": "[]", "file_rejected": False, "publication_id": ""}
+        values |= {"revision": removal.existing.revision + 1, "reason": "delete", "updated_by": BY_GIT}
+        record_store.update(tx, scope, removal.existing.key, {**values, "updated_at": now})
+
+
+def _orphan(tx: sa.Connection, scope: Scope, plan: CollectionPlan, *, run_id: str, now: int) -> None:
+    for orphan in plan.orphans:
+        key = orphan.existing.key
+        count = inbox_store.open_conflicts(tx, scope, key, [orphan.conflict], run_id=run_id, now=now)
+        values = {"base_blob": "", "base_raw": b"", "open_conflicts": count}
+        record_store.update(tx, scope, key, values)
+
+
+def _merged(plan: CollectionPlan) -> Iterator[tuple[str, int]]:
+    for upsert in plan.upserts:
+        if upsert.merged and upsert.existing and upsert.existing.proposal:
+            yield upsert.existing.proposal.publication_id, upsert.existing.key
+    for removal in plan.removals:
+        if removal.merged and removal.existing.proposal:
+            yield removal.existing.proposal.publication_id, removal.existing.key

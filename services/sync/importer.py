@@ -1,0 +1,248 @@
+"""Imports: fetch, list, read, parse outside a transaction; merge and write in one.
+
+Whatever happens before the one transaction ends, nothing has changed; when it has ended, records,
+conflicts, quarantine, the run and the commit they stand for have changed together.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Final, TypeAlias
+
+import sqlalchemy as sa
+
+from protos.common.v1 import common_pb2
+from protos.git.v1 import git_pb2
+from services.core.errors import BusyError, LockstepError, MovedError, NeedsPersonError
+from services.core.importing import CollectionChange, CollectionPlan, plan_collection
+from services.runtime.context import current_call
+from services.runtime.database import Database
+from services.runtime.ids import new_id
+from services.sync import inbox_store, record_store, store
+from services.sync.apply import Counts, apply_plan
+from services.sync.gather import UNRANKED, Gathered, list_changes, parse_files
+from services.sync.git_client import GitClient
+from services.sync.store import Scope, StoredCollection
+from services.sync.tables import records
+
+BRAKE_RECORDS: Final = 100
+BRAKE_SHARE: Final = 0.2
+# Below this many deletions the share says nothing: two of five records is everyday work.
+BRAKE_FROM: Final = 10
+_TURN_SECONDS: Final = 120.0
+_ATTEMPTS: Final = 4
+_PROGRESS_EVERY: Final = 250
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How an import ended. ``id`` is empty for a plan."""
+
+    id: str
+    state: str
+    commit: str
+    old_commit: str
+    counts: Counts
+    started_by: str
+    started_at: int
+    finished_at: int
+
+
+@dataclass
+class _Turns:
+    """One import at a time per workspace in this process; between processes the commit compared does it."""
+
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    locks: dict[Scope, threading.Lock] = field(default_factory=dict)
+
+    def lock(self, scope: Scope) -> threading.Lock:
+        with self.guard:
+            return self.locks.setdefault(scope, threading.Lock())
+
+
+Event: TypeAlias = common_pb2.Progress | RunResult
+
+
+class Importer:
+    """Runs imports."""
+
+    def __init__(self, database: Database, git: GitClient, clock: Callable[[], float]) -> None:
+        """Take the records' database, the git service and a clock in seconds since the epoch."""
+        self._database = database
+        self._git = git
+        self._clock = clock
+        self._turns = _Turns()
+
+    def run(
+        self, scope: Scope, started_by: str, *, plan: bool = False, confirmed: bool = False
+    ) -> Iterator[Event]:
+        """Import what is new; give progress, then the result.
+
+        With ``plan`` nothing is written. Raises NeedsPersonError (why "brake") when more records than the
+        brake lets through would go and ``confirmed`` is not set; BusyError when another import of the
+        workspace does not end; whatever git raises.
+        """
+        turn = self._turns.lock(scope)
+        remaining = current_call().remaining()
+        if not turn.acquire(timeout=_TURN_SECONDS if remaining is None else min(remaining, _TURN_SECONDS)):
+            raise BusyError("another import of this workspace is going on", retry_after=5.0)
+        try:
+            yield from self._run(scope, started_by, plan=plan, confirmed=confirmed)
+        finally:
+            turn.release()
+
+    def _run(self, scope: Scope, started_by: str, *, plan: bool, confirmed: bool) -> Iterator[Event]:
+        run_id = "" if plan else new_id()
+        started = int(self._clock())
+        if not plan:
+            with self._database.begin(scope.tenant_id) as tx:
+                values = {"id": run_id, "kind": "import", "state": "running", "started_by": started_by}
+                store.add_run(tx, scope, {**values, "started_at": started})
+        try:
+            for attempt in range(_ATTEMPTS):
+                try:
+                    yield from self._attempt(scope, run_id, started_by, started, confirmed=confirmed)
+                except MovedError:
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+                else:
+                    return
+        except BaseException as error:
+            if not plan:
+                text = str(error) if isinstance(error, LockstepError) else "the run was interrupted"
+                with self._database.begin(scope.tenant_id) as tx:
+                    ended = int(self._clock())
+                    store.finish_run(tx, scope, run_id, {"state": "failed", "error": text, "finished_at": ended})
+            raise
+
+    def _attempt(
+        self,
+        scope: Scope,
+        run_id: str,
+        started_by: str,
+        started: int,
+        *,
+        confirmed: bool,
+    ) -> Iterator[Event]:
+        commit = ""
+        for event in self._git.fetch(scope):
+            if isinstance(event, git_pb2.FetchResult):
+                commit = event.new_oid
+            else:
+                yield event
+        with self._database.read(scope.tenant_id) as tx:
+            before = store.list_collections(tx, scope)
+        gathered = list_changes(self._git, scope, commit, before)
+        for one in gathered:
+            yield from self._read(scope, one)
+        total = sum(len(one.files) for one in gathered)
+        yield common_pb2.Progress(phase="write", done=0, total=total)
+        current_call().check()
+        opener = self._database.begin if run_id else self._database.read
+        with opener(scope.tenant_id) as tx:
+            if run_id:
+                store.lock(tx, scope)
+                _check_unmoved(before, store.list_collections(tx, scope))
+            result = self._write(tx, scope, run_id, commit, gathered, confirmed=confirmed)
+            now = int(self._clock())
+            old = ",".join(sorted({stored.imported_commit for stored in before} - {""}))[:64]
+            if run_id:
+                store.set_imported(tx, scope, commit, now)
+            if run_id and not gathered:
+                # Nothing was new: such runs are many and say nothing.
+                store.forget_run(tx, scope, run_id)
+            elif run_id:
+                values = {"state": "succeeded", "commit": commit, "old_commit": old, "finished_at": now}
+                store.finish_run(tx, scope, run_id, {**values, "counts": json.dumps(asdict(result))})
+        yield common_pb2.Progress(phase="write", done=total, total=total)
+        state = "succeeded" if run_id else "planned"
+        yield RunResult(run_id, state, commit, old, result, started_by, started, now)
+
+    def _read(self, scope: Scope, one: Gathered) -> Iterator[Event]:
+        """Parse the changed files, and those in quarantine whose id one of them touches."""
+        collection_id = one.collection.id
+        with self._database.read(scope.tenant_id) as tx:
+            held = inbox_store.held_files(tx, scope, collection_id)
+            paths = None if one.full else sorted(one.touched)
+            owners = record_store.owners(tx, scope, collection_id, paths=paths).values()
+            owned = {record.path: record.id for record, _ in owners if record.base_blob}
+        if one.full:
+            one.removed |= {path for path in {*owned, *held} if path not in one.blobs} - {
+                f.path for f in one.files
+            }
+        yield from self._parse(scope, one, one.blobs)
+        ids = {record_id for path, record_id in owned.items() if path in one.touched}
+        ids |= one.ids
+        touched = one.touched
+        waiting = {
+            path: row.blob
+            for path, row in held.items()
+            if row.rule == "duplicate-id" and row.record_id in ids and path not in touched
+        }
+        yield from self._parse(scope, one, waiting)
+
+    def _parse(self, scope: Scope, one: Gathered, blobs: dict[bytes, str]) -> Iterator[Event]:
+        if not blobs:
+            return
+        files = zip(blobs, self._git.read_blobs(scope, blobs.values()), strict=True)
+        for done, file in enumerate(parse_files(one.collection, files), start=1):
+            one.files.append(file)
+            if done % _PROGRESS_EVERY == 0:
+                yield common_pb2.Progress(phase="parse", done=done, total=len(blobs))
+
+    def _write(
+        self,
+        tx: sa.Connection,
+        scope: Scope,
+        run_id: str,
+        commit: str,
+        gathered: list[Gathered],
+        *,
+        confirmed: bool,
+    ) -> Counts:
+        counts = Counts()
+        for one in gathered:
+            collection = one.collection
+            touched = one.touched
+            known = record_store.owners(
+                tx,
+                scope,
+                collection.id,
+                paths=None if one.full else sorted(touched),
+                ids=None if one.full else sorted(one.ids),
+            )
+            existing = [record for record, _ in known.values()]
+            held = frozenset(inbox_store.held_files(tx, scope, collection.id))
+            change = CollectionChange(one.files, one.removed, one.renames, existing, held)
+            ranks = {record.path: collection.rank(record.path) for record in existing}
+            plan = plan_collection(change, {p: UNRANKED if r is None else r for p, r in ranks.items()})
+            if run_id and not confirmed:
+                _brake(tx, scope, collection.id, collection.name, plan)
+            counts.files += one.listed
+            counts.excluded += one.excluded
+            counts.add(plan, held, touched)
+            if run_id:
+                rows = {key: row for key, (_, row) in known.items()}
+                now = int(self._clock())
+                apply_plan(tx, scope, collection, plan, rows, run_id=run_id, commit=commit, now=now)
+        return counts
+
+
+def _check_unmoved(before: list[StoredCollection], now: list[StoredCollection]) -> None:
+    if before != now:
+        raise MovedError("the workspace changed during the import", remedy="run `lockstep git-pull` again")
+
+
+def _brake(tx: sa.Connection, scope: Scope, collection_id: str, name: str, plan: CollectionPlan) -> None:
+    going = [removal.existing for removal in plan.removals if not removal.existing.deleted]
+    if len(going) < BRAKE_FROM:
+        return
+    total = record_store.count(tx, scope, records.c.collection_id == collection_id)
+    if len(going) > BRAKE_RECORDS or len(going) > BRAKE_SHARE * total:
+        raise NeedsPersonError(
+            f"the import would delete {len(going)} of the {total} records of collection '{name}'",
+            why="brake",
+            ids=[record.id for record in going],
+            remedy="look at `lockstep git-pull --plan`, then confirm with `lockstep git-pull --confirm-deletes`",
+        )

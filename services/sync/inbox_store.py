@@ -1,0 +1,198 @@
+"""Rows of what waits for a person: conflicts and quarantine."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.core.errors import NotFoundError
+from services.core.importing import RejectedFile
+from services.core.merge import Field, FieldConflict, Missing
+from services.core.values import dumps
+from services.runtime import bulk, paging
+from services.runtime.ids import new_id
+from services.sync.store import Scope
+from services.sync.tables import conflicts, quarantine, records
+
+
+def field_text(value: Field) -> str | None:
+    """Give a field as JSON text; None for one that is not there."""
+    return None if isinstance(value, Missing) else dumps(value).decode()
+
+
+def open_conflicts(
+    tx: sa.Connection,
+    scope: Scope,
+    key: int,
+    found: Iterable[FieldConflict],
+    *,
+    run_id: str,
+    now: int,
+) -> int:
+    """Write the conflicts of a record; give how many are open then.
+
+    A field that is in conflict already keeps its base and its id; Git's side becomes the newer one.
+    """
+    rows = list(tx.execute(sa.select(conflicts).where(_open(scope, key))))
+    known = {row.pointer: row.id for row in rows}
+    for conflict in found:
+        sides = {"ours": field_text(conflict.ours), "theirs": field_text(conflict.theirs)}
+        if conflict.pointer in known:
+            mine = sa.and_(scope.where(conflicts), conflicts.c.id == known[conflict.pointer])
+            tx.execute(sa.update(conflicts).where(mine).values(**sides, run_id=run_id))
+            continue
+        tx.execute(
+            sa.insert(conflicts).values(
+                **scope.columns(),
+                id=new_id(),
+                record_key=key,
+                pointer=conflict.pointer,
+                base=field_text(conflict.base),
+                **sides,
+                run_id=run_id,
+                created_at=now,
+                state="open",
+            ),
+        )
+        known[conflict.pointer] = ""
+    return len(known)
+
+
+def settle_conflicts(tx: sa.Connection, scope: Scope, keys: Sequence[int], now: int) -> None:
+    """Close the open conflicts of records whose two sides came to agree by themselves."""
+    for key in keys:
+        tx.execute(sa.update(conflicts).where(_open(scope, key)).values(state="settled", resolved_at=now))
+
+
+def still_open(tx: sa.Connection, scope: Scope, key: int) -> int:
+    """Count the open conflicts of a record."""
+    return int(
+        tx.execute(sa.select(sa.func.count()).select_from(conflicts).where(_open(scope, key))).scalar_one()
+    )
+
+
+def get_conflict(tx: sa.Connection, scope: Scope, conflict_id: str) -> sa.Row[Any]:
+    """Give one conflict with its record's id and collection; raise NotFoundError."""
+    query = _with_record(scope).where(conflicts.c.id == conflict_id)
+    row = tx.execute(query).first()
+    if row is None:
+        raise NotFoundError(
+            f"there is no conflict '{conflict_id}'", remedy="`lockstep conflicts list` shows them"
+        )
+    return row
+
+
+def list_conflicts(
+    tx: sa.Connection,
+    scope: Scope,
+    size: int,
+    token: str,
+    *,
+    settled: bool,
+) -> tuple[list[sa.Row[Any]], str]:
+    """Give a page of conflicts, oldest first, and the token of the next one."""
+    query = _with_record(scope).order_by(conflicts.c.id).limit(size + 1)
+    if not settled:
+        query = query.where(conflicts.c.state == "open")
+    after = paging.decode(token, (str,))
+    if after:
+        query = query.where(conflicts.c.id > after[0])
+    rows = list(tx.execute(query))
+    return rows[:size], paging.encode([rows[size - 1].id]) if len(rows) > size else ""
+
+
+def resolve_conflict(tx: sa.Connection, scope: Scope, conflict_id: str, values: Mapping[str, Any]) -> None:
+    """Write how a conflict was settled."""
+    mine = sa.and_(scope.where(conflicts), conflicts.c.id == conflict_id)
+    tx.execute(sa.update(conflicts).where(mine).values(**values))
+
+
+def count_conflicts(tx: sa.Connection, scope: Scope) -> int:
+    """Count the open conflicts of a workspace."""
+    query = sa.select(sa.func.count()).select_from(conflicts)
+    return int(tx.execute(query.where(scope.where(conflicts), conflicts.c.state == "open")).scalar_one())
+
+
+def held_files(tx: sa.Connection, scope: Scope, collection_id: str) -> dict[bytes, sa.Row[Any]]:
+    """Give a collection's quarantine by path."""
+    query = sa.select(quarantine).where(scope.where(quarantine), quarantine.c.collection_id == collection_id)
+    return {bytes(row.path): row for row in tx.execute(query)}
+
+
+def hold_files(tx: sa.Connection, scope: Scope, collection_id: str, files: Iterable[RejectedFile]) -> None:
+    """Put files in quarantine, or renew why they are there."""
+    rows = [
+        {
+            **scope.columns(),
+            "collection_id": collection_id,
+            "path": file.path,
+            "record_id": file.record_id,
+            "blob": file.blob,
+            "rule": file.rule,
+            "line": file.line,
+            "column": file.column,
+            "pointer": file.pointer,
+            "message": file.message,
+            "other_paths": json.dumps([path.decode("latin-1") for path in file.other_paths]),
+        }
+        for file in files
+    ]
+    bulk.upsert(tx, quarantine, rows)
+
+
+def clear_files(tx: sa.Connection, scope: Scope, collection_id: str, paths: Iterable[bytes]) -> None:
+    """Take files out of quarantine."""
+    for path in paths:
+        tx.execute(
+            sa.delete(quarantine).where(
+                scope.where(quarantine),
+                quarantine.c.collection_id == collection_id,
+                quarantine.c.path == path,
+            ),
+        )
+
+
+def list_quarantine(tx: sa.Connection, scope: Scope, size: int, token: str) -> tuple[list[sa.Row[Any]], str]:
+    """Give a page of files in quarantine by path, and the token of the next one."""
+    query = (
+        sa.select(quarantine)
+        .where(scope.where(quarantine))
+        .order_by(quarantine.c.path, quarantine.c.collection_id)
+        .limit(size + 1)
+    )
+    after = paging.decode(token, (str, str))
+    if after:
+        place = sa.tuple_(sa.literal(str(after[0]).encode("latin-1")), sa.literal(after[1]))
+        query = query.where(sa.tuple_(quarantine.c.path, quarantine.c.collection_id) > place)
+    rows = list(tx.execute(query))
+    if len(rows) <= size:
+        return rows, ""
+    last = rows[size - 1]
+    return rows[:size], paging.encode([bytes(last.path).decode("latin-1"), last.collection_id])
+
+
+def count_quarantine(tx: sa.Connection, scope: Scope) -> int:
+    """Count the files of a workspace in quarantine."""
+    query = sa.select(sa.func.count()).select_from(quarantine).where(scope.where(quarantine))
+    return int(tx.execute(query).scalar_one())
+
+
+def _open(scope: Scope, key: int) -> sa.ColumnElement[bool]:
+    return sa.and_(scope.where(conflicts), conflicts.c.record_key == key, conflicts.c.state == "open")
+
+
+def _with_record(scope: Scope) -> sa.Select[Any]:
+    joined = conflicts.join(
+        records,
+        sa.and_(
+            records.c.tenant_id == conflicts.c.tenant_id,
+            records.c.workspace_id == conflicts.c.workspace_id,
+            records.c.key == conflicts.c.record_key,
+        ),
+    )
+    return (
+        sa.select(conflicts, records.c.id.label("record_id"), records.c.collection_id, records.c.content)
+        .select_from(joined)
+        .where(scope.where(conflicts))
+    )

@@ -1,0 +1,224 @@
+"""Rows of records, their earlier revisions and their reservations."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from services.core.errors import InvalidInputError, NotFoundError
+from services.core.importing import ExistingRecord, Proposal, as_object
+from services.core.values import Value, loads
+from services.runtime import bulk, paging
+from services.sync.store import Scope
+from services.sync.tables import collections, record_revisions, records, reservations
+
+# SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
+_MANY: Final = 5_000
+T = TypeVar("T")
+
+OPEN: Final = sa.or_(records.c.dirty, records.c.publication_id != "", records.c.open_conflicts > 0)
+
+
+def title_of(record_id: str, value: Mapping[str, Value]) -> str:
+    """Give one line that names a record for people."""
+    for name in ("title", "name"):
+        found = value.get(name)
+        if isinstance(found, str) and found.strip():
+            return " ".join(found.split())[:300]
+    return record_id
+
+
+def find(tx: sa.Connection, scope: Scope, record_id: str, collection_id: str = "") -> sa.Row[Any]:
+    """Give a record by id; raise NotFoundError, or InvalidInputError where several collections have it."""
+    query = sa.select(records).where(scope.where(records), records.c.id == record_id, ~records.c.gone)
+    if collection_id:
+        query = query.where(records.c.collection_id == collection_id)
+    rows = tx.execute(query.limit(2)).all()
+    if not rows:
+        raise NotFoundError(
+            f"there is no record '{record_id}'",
+            remedy="`lockstep records list` shows them; `lockstep git-pull` brings new ones",
+        )
+    if len(rows) > 1:
+        raise InvalidInputError(
+            f"several collections have a record '{record_id}'",
+            remedy="name the collection too",
+        )
+    return rows[0]
+
+
+def by_key(tx: sa.Connection, scope: Scope, key: int) -> sa.Row[Any]:
+    """Give a record by its key."""
+    return tx.execute(sa.select(records).where(scope.where(records), records.c.key == key)).one()
+
+
+def page(
+    tx: sa.Connection,
+    scope: Scope,
+    conditions: Sequence[sa.ColumnElement[bool]],
+    size: int,
+    token: str,
+) -> tuple[list[sa.Row[Any]], str]:
+    """Give a page of records by collection name and id, and the token of the next one."""
+    joined = records.join(
+        collections,
+        sa.and_(
+            collections.c.tenant_id == records.c.tenant_id,
+            collections.c.workspace_id == records.c.workspace_id,
+            collections.c.id == records.c.collection_id,
+        ),
+    )
+    query = (
+        sa.select(records, collections.c.name.label("collection_name"))
+        .select_from(joined)
+        .where(scope.where(records), ~records.c.gone, *conditions)
+        .order_by(collections.c.name, records.c.id)
+        .limit(size + 1)
+    )
+    after = paging.decode(token, (str, str))
+    if after:
+        query = query.where(sa.tuple_(collections.c.name, records.c.id) > sa.tuple_(*map(sa.literal, after)))
+    rows = list(tx.execute(query))
+    more = len(rows) > size
+    return rows[:size], paging.encode([rows[size - 1].collection_name, rows[size - 1].id]) if more else ""
+
+
+def count(tx: sa.Connection, scope: Scope, *conditions: sa.ColumnElement[bool]) -> int:
+    """Count records."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(records)
+        .where(scope.where(records), ~records.c.gone, *conditions)
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def owners(
+    tx: sa.Connection,
+    scope: Scope,
+    collection_id: str,
+    *,
+    paths: Sequence[bytes] | None = None,
+    ids: Sequence[str] | None = None,
+) -> dict[int, tuple[ExistingRecord, sa.Row[Any]]]:
+    """Give the records of a collection by key that have one of the paths or ids; all when both are None."""
+    mine = sa.and_(scope.where(records), records.c.collection_id == collection_id)
+    if tx.execute(sa.select(records.c.key).where(mine).limit(1)).first() is None:
+        return {}
+    rows: dict[int, sa.Row[Any]] = {}
+    wanted: list[sa.ColumnElement[bool]] = []
+    for column, values in ((records.c.path, paths), (records.c.id, ids)):
+        wanted += [column.in_(part) for part in _parts(list(values or ()))]
+    if paths is None and ids is None:
+        wanted = [sa.true()]
+    for condition in wanted:
+        rows |= {row.key: row for row in tx.execute(sa.select(records).where(mine, condition))}
+    proposals = _proposals(tx, scope, [row for row in rows.values() if row.publication_id])
+    return {key: (existing(row, proposals.get(key)), row) for key, row in rows.items()}
+
+
+def existing(row: sa.Row[Any], proposal: Proposal | None = None) -> ExistingRecord:
+    """Give the record that a row stands for."""
+    return ExistingRecord(
+        key=row.key,
+        id=row.id,
+        revision=row.revision,
+        content=row.content.encode(),
+        dirty=row.dirty,
+        deleted=row.deleted,
+        path=bytes(row.path),
+        base_blob=row.base_blob,
+        base_raw=bytes(row.base_raw),
+        gone=row.gone,
+        file_rejected=row.file_rejected,
+        proposal=proposal,
+    )
+
+
+def write(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace whole rows of records."""
+    bulk.upsert(tx, records, rows)
+
+
+def update(tx: sa.Connection, scope: Scope, key: int, values: Mapping[str, Any]) -> None:
+    """Change columns of one record."""
+    tx.execute(sa.update(records).where(scope.where(records), records.c.key == key).values(**values))
+
+
+def archive(tx: sa.Connection, scope: Scope, keys: Sequence[int]) -> None:
+    """Copy the current versions of records to their history. Call before they change."""
+    target = [c.name for c in record_revisions.c]
+    for part in _parts(list(keys)):
+        source = sa.select(
+            records.c.tenant_id,
+            records.c.workspace_id,
+            records.c.key,
+            records.c.revision,
+            records.c.content,
+            records.c.reason,
+            records.c.updated_by,
+            records.c.updated_at,
+        ).where(scope.where(records), records.c.key.in_(part))
+        tx.execute(sa.insert(record_revisions).from_select(target, source))
+
+
+def revisions(tx: sa.Connection, scope: Scope, key: int, size: int, before: int | None) -> list[sa.Row[Any]]:
+    """Give versions of a record before the current one, newest first, one more than ``size`` if there are."""
+    query = sa.select(record_revisions).where(
+        scope.where(record_revisions), record_revisions.c.record_key == key
+    )
+    if before is not None:
+        query = query.where(record_revisions.c.revision < before)
+    return list(tx.execute(query.order_by(record_revisions.c.revision.desc()).limit(size + 1)))
+
+
+def reservations_of(tx: sa.Connection, scope: Scope, publication_id: str) -> list[sa.Row[Any]]:
+    """Give a publication's reservations by record key."""
+    query = sa.select(reservations).where(
+        scope.where(reservations),
+        reservations.c.publication_id == publication_id,
+    )
+    return list(tx.execute(query.order_by(reservations.c.record_key)))
+
+
+def mark_merged(
+    tx: sa.Connection, scope: Scope, merged: Sequence[tuple[str, int]], commit: str, now: int
+) -> None:
+    """Say that the target branch holds what (publication, record key) proposed."""
+    for publication_id, key in merged:
+        tx.execute(
+            sa.update(reservations)
+            .where(
+                scope.where(reservations),
+                reservations.c.publication_id == publication_id,
+                reservations.c.record_key == key,
+            )
+            .values(merged_at=now, merged_commit=commit),
+        )
+
+
+def authors_with(text: str, name: str, email: str) -> str:
+    """Give a record's list of authors with one more, each once."""
+    people: list[dict[str, str]] = json.loads(text)
+    person = {"name": name, "email": email}
+    return text if person in people else json.dumps([*people, person])
+
+
+def _proposals(tx: sa.Connection, scope: Scope, rows: Sequence[sa.Row[Any]]) -> dict[int, Proposal]:
+    found: dict[int, Proposal] = {}
+    open_in = {row.key: row.publication_id for row in rows}
+    for part in _parts(list(open_in)):
+        query = sa.select(reservations).where(scope.where(reservations), reservations.c.record_key.in_(part))
+        for row in tx.execute(query):
+            if open_in[row.record_key] == row.publication_id:
+                value = None if row.value is None else as_object(loads(row.value.encode()))
+                found[row.record_key] = Proposal(
+                    row.publication_id, as_object(loads(row.base.encode())), value
+                )
+    return found
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _MANY):
+        yield values[start : start + _MANY]

@@ -1,0 +1,1 @@
+"""Stateful stand-ins for what lies outside: forges and Git over HTTP."""
