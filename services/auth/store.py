@@ -216,7 +216,9 @@ def credential(tx: sa.Connection, tenant_id: str, workspace_id: str) -> tuple[st
 def insert_missing(tx: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
     """Insert a row unless its key is there; wait for whoever is inserting it. Say whether it was inserted."""
     insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    return tx.execute(insert.values(values).on_conflict_do_nothing()).rowcount == 1
+    # RETURNING, since a driver need not count inserted rows.
+    statement = insert.values(values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return tx.execute(statement).first() is not None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Nothing here holds a token: a forge's own words are scrubbed before they are sho
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -45,16 +45,14 @@ class Failures:
 
     forge: str
     host: str
-    token: str
+    token: str = field(repr=False)
     clock: Callable[[], float]
 
     def refused(self, subject: str, refusal: Refusal) -> LockstepError:
         """Give the error for an answer; ``subject`` names what was asked for ("repository 'o/r'")."""
         status, words = refusal.status, self.scrub(refusal.words)
         said = f": {words}" if words else ""
-        if status == HTTPStatus.TOO_MANY_REQUESTS or (
-            status == HTTPStatus.FORBIDDEN and _is_rate_limit(refusal)
-        ):
+        if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _is_rate_limit(refusal)):
             return BusyError(
                 f"{self.forge} limits the rate of requests for this token",
                 retry_after=_pause(refusal.headers, self.clock()),
@@ -77,10 +75,7 @@ class Failures:
                 f"there is no {subject} on {self.host}, or the token may not see it",
                 remedy="check the address and what the token has access to",
             )
-        if (
-            status in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
-            and "already exists" in words.lower()
-        ):
+        if status in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY} and "already exists" in words.lower():
             return AlreadyExistsError(
                 f"{self.forge} has it already{said}",
                 remedy="look it up by its branch",
@@ -94,9 +89,7 @@ class Failures:
             return self.unreachable(f"it answered {status}")
         if is_redirect(status):
             return self.moved(subject, refusal.headers.get("location", ""))
-        return StateError(
-            f"{self.forge} answered {status} for the {subject}{said}", remedy="look at it on the forge"
-        )
+        return StateError(f"{self.forge} answered {status} for the {subject}{said}", remedy="look at it on the forge")
 
     def unreachable(self, why: str) -> UnavailableError:
         """Give the error for no answer, or one from a broken server."""

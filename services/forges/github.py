@@ -77,10 +77,8 @@ class GitHub:
         """
         for path in filter(None, (target, source)):
             if path.count("/") != 1:
-                raise InvalidInputError(
-                    f"{path!r} is not owner/name", remedy="give https://host/owner/name.git"
-                )
-        self._target, self._source, self._token = target, source, token
+                raise InvalidInputError(f"{path!r} is not owner/name", remedy="give https://host/owner/name.git")
+        self._target, self._source = target, source
         self._failures = Failures("GitHub", urlsplit(api_url).netloc, token, clock)
         self._client = github.Github(
             base_url=api_url,
@@ -102,7 +100,7 @@ class GitHub:
             headers = {name.lower(): str(value) for name, value in user.raw_headers.items()}
             scopes = (scope.strip() for scope in headers.get("x-oauth-scopes", "").split(","))
             return Profile(
-                id=str(user.id),
+                id=str(int(user.id)),
                 username=user.login,
                 name=user.name or user.login,
                 email=user.email or "",
@@ -115,7 +113,7 @@ class GitHub:
         with self._errors(f"repository {self._target!r}"):
             repository = self._client.get_repo(quote(self._target))
             return Project(
-                id=str(repository.id),
+                id=str(int(repository.id)),
                 name=repository.name,
                 path=repository.full_name,
                 http_url=repository.clone_url,
@@ -136,9 +134,7 @@ class GitHub:
                 None,
             )
 
-    def create_pull_request(
-        self, *, head_branch: str, base_branch: str, title: str, body: str
-    ) -> PullRequest:
+    def create_pull_request(self, *, head_branch: str, base_branch: str, title: str, body: str) -> PullRequest:
         """Open a pull request; from a fork the head is ``owner:branch``."""
         owner = self._source.partition("/")[0]
         target_owner = self._target.partition("/")[0]

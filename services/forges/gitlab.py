@@ -122,9 +122,7 @@ class GitLab:
                     return _pull_request(found)
             return None
 
-    def create_pull_request(
-        self, *, head_branch: str, base_branch: str, title: str, body: str
-    ) -> PullRequest:
+    def create_pull_request(self, *, head_branch: str, base_branch: str, title: str, body: str) -> PullRequest:
         """Open a merge request; from a fork it is made in the fork's project, for the target's."""
         wanted: dict[str, object] = {
             "source_branch": head_branch,
@@ -146,9 +144,7 @@ class GitLab:
     def update_pull_request(self, number: int, *, title: str, body: str) -> PullRequest:
         """Replace title and body in one request."""
         with self._errors(f"pull request {number} in {self._target!r}"):
-            return _pull_request(
-                self._requests.update(number, {"title": title, "description": body}, **_ONCE)
-            )
+            return _pull_request(self._requests.update(number, {"title": title, "description": body}, **_ONCE))
 
     def read_pull_request(self, number: int) -> PullRequest:
         """Read one merge request in one request."""

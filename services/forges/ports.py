@@ -28,9 +28,7 @@ class Forge(Protocol):
         """Give the newest pull request, in any state, from a branch of the repository pushed to."""
         ...
 
-    def create_pull_request(
-        self, *, head_branch: str, base_branch: str, title: str, body: str
-    ) -> PullRequest:
+    def create_pull_request(self, *, head_branch: str, base_branch: str, title: str, body: str) -> PullRequest:
         """Open a pull request; ``AlreadyExistsError`` when the branch has an open one."""
         ...
 

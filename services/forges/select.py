@@ -37,9 +37,7 @@ def connect(
     return adapter(base, target, repository_path(push_url or target_url, base), token, clock=clock)
 
 
-def read_profile(
-    kind: Kind, token: str, base_url: str = "", *, clock: Callable[[], float] = time.time
-) -> Profile:
+def read_profile(kind: Kind, token: str, base_url: str = "", *, clock: Callable[[], float] = time.time) -> Profile:
     """Say whose token it is, at github.com, gitlab.com or a self-managed host named by its web base."""
     adapter = _adapter(kind)
     base = api_url_at(kind, base_url)

@@ -147,7 +147,13 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         context: grpc.ServicerContext,
     ) -> git_pb2.DropMirrorResponse:
         """Forget a mirror."""
-        self._write(request.workspace_id).drop()
+        identity = caller()
+        if not identity.service:
+            # Who removes or re-addresses a workspace; the mirror itself is only a cache.
+            identity.require(Role.ADMIN)
+            Mirror(self._parts, identity.tenant_id, request.workspace_id).drop()
+        else:
+            self._write(request.workspace_id).drop()
         return git_pb2.DropMirrorResponse()
 
     def _read(self, workspace_id: str) -> Mirror:

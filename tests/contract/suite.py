@@ -1,6 +1,7 @@
 """What every forge's adapter promises; each forge runs all of it."""
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +20,9 @@ from services.forges.ports import Forge
 from tests.contract.world import World
 from tests.standins import forge_repositories as repositories
 from tests.standins.forge_state import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ForgeContract:
@@ -192,7 +196,7 @@ class ForgeContract:
         assert (project.path, project.default_branch, project.permission) == (path, "main", "write")
         assert project.http_url == world.standin.git_url(path)
         assert project.id == str(world.standin.repository(path).id)
-        assert project.lfs_enabled == (world.kind == "gitlab")
+        assert project.lfs_enabled == (world.standin.kind == "gitlab")
         assert asked == [world.endpoints["project"]]
         for permission in ("admin", "read"):
             token = world.standin.token(permission=permission)
@@ -300,6 +304,25 @@ class FaultContract:
         assert found.number == 1
         assert len(world.standin.pull_requests(path)) == 1
 
+    @pytest.mark.parametrize("operation", ["profile", "project", "find", "create", "read", "update"])
+    def test_an_answer_that_is_not_the_forge_s_is_not_believed(self, world: World, operation: str) -> None:
+        """A page of some proxy with status 200 is no profile, no project and no pull request."""
+        path = world.repository("captive")
+        world.branch(path, "lockstep/x")
+        world.standin.faults.next(world.endpoints[operation], status=200, message="Welcome to our network")
+        forge = world.connect(path)
+        calls: dict[str, Callable[[], object]] = {
+            "profile": forge.profile,
+            "project": forge.project,
+            "find": lambda: forge.find_pull_request("lockstep/x"),
+            "create": lambda: _open(forge, "lockstep/x"),
+            "read": lambda: forge.read_pull_request(1),
+            "update": lambda: forge.update_pull_request(1, title="t", body=""),
+        }
+        with pytest.raises(UnavailableError) as refused:
+            calls[operation]()
+        assert refused.value.reason == "FORGE_ANSWER"
+
     def test_a_forge_that_does_not_listen_is_unavailable(self, world: World) -> None:
         """No connection at all is told in one line."""
         path = world.repository("gone")
@@ -346,12 +369,8 @@ class FaultContract:
         assert world.connect(path).project().path == path
 
 
-def _create(
-    world: World, path: str, branch: str, *, title: str = "Records", body: str = "Body"
-) -> PullRequest:
-    return world.connect(path).create_pull_request(
-        head_branch=branch, base_branch="main", title=title, body=body
-    )
+def _create(world: World, path: str, branch: str, *, title: str = "Records", body: str = "Body") -> PullRequest:
+    return world.connect(path).create_pull_request(head_branch=branch, base_branch="main", title=title, body=body)
 
 
 def _open(forge: Forge, branch: str) -> PullRequest:

@@ -35,7 +35,7 @@ def prism(standin: GitHubStandIn, tmp_path_factory: pytest.TempPathFactory) -> I
 class TestGitHubThroughItsDescription(ForgeContract):
     @pytest.fixture
     def world(self, standin: GitHubStandIn, prism: openapi.Prism) -> Iterator[World]:
-        world = World("github", standin, prism.url, f"team{next(_NUMBERS)}", GITHUB_ENDPOINTS)
+        world = World(standin, prism.url, f"team{next(_NUMBERS)}", GITHUB_ENDPOINTS)
         yield world
         assert prism.complaints() == []
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.forges import select
-from services.forges.models import Kind
 from services.forges.ports import Forge
 from tests.standins.forge_server import StandIn
 
@@ -14,7 +13,6 @@ from tests.standins.forge_server import StandIn
 class World:
     """``group`` is where repositories are made; ``endpoints`` names requests for faults and counts."""
 
-    kind: Kind
     standin: StandIn
     api_url: str
     group: str
@@ -35,7 +33,7 @@ class World:
         token = self.standin.token() if token is None else token
         target = self.standin.git_url(path)
         return select.connect(
-            self.kind, target, self.standin.git_url(push) if push else target, token, self.api_url
+            self.standin.kind, target, self.standin.git_url(push) if push else target, token, self.api_url
         )
 
     @contextmanager

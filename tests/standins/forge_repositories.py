@@ -25,9 +25,7 @@ class MergeConflictError(Exception):
 def git(bare: Path, *arguments: str, stdin: bytes = b"", cwd: Path | None = None) -> str:
     """Run git in a bare repository (or a work tree of it) and give its output without the last newline."""
     where = ["-C", str(cwd)] if cwd else ["--git-dir", str(bare)]
-    done = subprocess.run(
-        ["git", *where, *arguments], input=stdin, env=_ENVIRONMENT, capture_output=True, check=False
-    )
+    done = subprocess.run(["git", *where, *arguments], input=stdin, env=_ENVIRONMENT, capture_output=True, check=False)
     if done.returncode:
         message = f"git {' '.join(arguments)}: {done.stderr.decode(errors='replace')}"
         raise subprocess.SubprocessError(message)

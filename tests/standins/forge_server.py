@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.standins import forge_repositories as repositories
@@ -50,6 +50,7 @@ class StandIn:
     What tests say and ask is here; the forges' own languages are in the subclasses.
     """
 
+    kind: ClassVar[Literal["github", "gitlab"]]
     api_prefix: ClassVar[str]
     head_ref: ClassVar[str]
     default_scopes: ClassVar[tuple[str, ...]]
@@ -58,9 +59,7 @@ class StandIn:
         self.state = ForgeState(root, self.head_ref)
         self.faults = Faults()
         self.log: list[str] = []
-        self._routes = [
-            (method, template, _pattern(template), call) for method, template, call in self.routes()
-        ]
+        self._routes = [(method, template, _pattern(template), call) for method, template, call in self.routes()]
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -133,15 +132,11 @@ class StandIn:
                 path, default_branch=origin.default_branch, is_private=origin.is_private, fork_of=origin
             ).bare
 
-    def commit(
-        self, path: str, branch: str, files: Mapping[str, bytes | None], message: str = "Change"
-    ) -> str:
+    def commit(self, path: str, branch: str, files: Mapping[str, bytes | None], message: str = "Change") -> str:
         """Commit on a branch (made from the default branch where it is new); gives the commit."""
         with self.state.lock:
             repository = self.repository(path)
-            return repositories.commit(
-                repository.bare, branch, files, base=repository.default_branch, message=message
-            )
+            return repositories.commit(repository.bare, branch, files, base=repository.default_branch, message=message)
 
     def repository(self, path: str) -> Repository:
         """Find a repository that is known to be there."""

@@ -138,9 +138,7 @@ class ForgeState:
         repositories.create(bare, default_branch)
         if fork_of is not None:
             repositories.git(bare, "fetch", "--quiet", str(fork_of.bare), "+refs/heads/*:refs/heads/*")
-        repository = Repository(
-            len(self.repositories) + 1001, path, bare, default_branch, is_private, fork_of, now()
-        )
+        repository = Repository(len(self.repositories) + 1001, path, bare, default_branch, is_private, fork_of, now())
         self.repositories[path.lower()] = repository
         self.pulls[repository.path] = []
         return repository
@@ -182,9 +180,7 @@ class ForgeState:
         repositories.take_in(target.bare, source.bare, head_branch, self.head_ref.format(number))
         if not repositories.is_ahead(target.bare, base, head):
             raise RefusedError(f"No commits between {base_branch} and {head_branch}")
-        pull = PullRequest(
-            number, target, source, head_branch, base_branch, title, body, author, now(), head_oid=head
-        )
+        pull = PullRequest(number, target, source, head_branch, base_branch, title, body, author, now(), head_oid=head)
         self.pulls[target.path].append(pull)
         return pull
 
@@ -197,9 +193,7 @@ class ForgeState:
         """Press a merge button; gives the base branch's new commit."""
         if pull.refresh().state != "open":
             raise RefusedError("not open")
-        repositories.take_in(
-            pull.target.bare, pull.source.bare, pull.head_branch, self.head_ref.format(pull.number)
-        )
+        repositories.take_in(pull.target.bare, pull.source.bare, pull.head_branch, self.head_ref.format(pull.number))
         message = f"Merge pull request #{pull.number} from {pull.head_branch}\n\n{pull.title}\n"
         if method == "squash":
             message = f"{pull.title} (#{pull.number})\n\n{pull.body}\n"

@@ -21,6 +21,7 @@ class _NoAnswerError(Exception):
 class GitHubStandIn(StandIn):
     """GitHub as an Enterprise server would be: its API is below ``/api/v3``."""
 
+    kind = "github"
     api_prefix = "/api/v3"
     head_ref = "refs/pull/{}/head"
     default_scopes = ("repo",)

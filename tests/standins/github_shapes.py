@@ -201,9 +201,7 @@ class Shapes:
         if is_full:
             merger = pull.merged_by
             found |= {
-                **dict.fromkeys(
-                    ("additions", "deletions", "changed_files", "comments", "review_comments"), 0
-                ),
+                **dict.fromkeys(("additions", "deletions", "changed_files", "comments", "review_comments"), 0),
                 "commits": 1,
                 "mergeable": None if pull.state == "open" else False,
                 "mergeable_state": "unknown",

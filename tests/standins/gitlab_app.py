@@ -21,6 +21,7 @@ class _NoAnswerError(Exception):
 class GitLabStandIn(StandIn):
     """GitLab as a self-managed server; projects may be nested in groups."""
 
+    kind = "gitlab"
     api_prefix = "/api/v4"
     head_ref = "refs/merge-requests/{}/head"
     default_scopes = ("api", "write_repository")

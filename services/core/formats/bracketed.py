@@ -73,9 +73,7 @@ def _object(text: str, node: Node, value: dict[str, Value], writer: Writer) -> s
         item = rebuild(text, child, value[node.keys[i].name], writer, _line_indent(text, child, inner))
         parts.append((i, text[starts[i] : child.start] + item))
     parts += [
-        (None, writer.key(name) + colon + writer.fresh(item, inner))
-        for name, item in value.items()
-        if name not in own
+        (None, writer.key(name) + colon + writer.fresh(item, inner)) for name, item in value.items() if name not in own
     ]
     return _joined(text, node, starts, parts, writer)
 

@@ -84,18 +84,12 @@ def _scalar(value: Value, *, ascii_only: bool) -> str:
 def _inline(value: Value, item_gap: str, key_gap: str, *, ascii_only: bool) -> str:
     if isinstance(value, dict):
         members = (
-            _string(key, ascii_only=ascii_only)
-            + key_gap
-            + _inline(item, item_gap, key_gap, ascii_only=ascii_only)
+            _string(key, ascii_only=ascii_only) + key_gap + _inline(item, item_gap, key_gap, ascii_only=ascii_only)
             for key, item in value.items()
         )
         return "{" + item_gap.join(members) + "}"
     if isinstance(value, list):
-        return (
-            "["
-            + item_gap.join(_inline(item, item_gap, key_gap, ascii_only=ascii_only) for item in value)
-            + "]"
-        )
+        return "[" + item_gap.join(_inline(item, item_gap, key_gap, ascii_only=ascii_only) for item in value) + "]"
     return _scalar(value, ascii_only=ascii_only)
 
 

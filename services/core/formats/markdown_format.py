@@ -36,9 +36,9 @@ class MarkdownFormat:
         envelope = Envelope.open(data)
         parts = _split(envelope.text)
         old = _record(parts)
-        body = _body_of(new)
         if equal(old, new):
             return data
+        body = _body_of(new, old)
         front = {key: value for key, value in new.items() if key != BODY}
         matter = parts.matter
         if matter.strip():
@@ -54,7 +54,7 @@ class MarkdownFormat:
 
     def new(self, value: dict[str, Value]) -> bytes:
         """Give a fresh file in the house style: a blank line above the body, a final newline below it."""
-        body = _body_of(value)
+        body = _body_of(value, {})
         front = {key: item for key, item in value.items() if key != BODY}
         return ("---\n" + new_text(front, "\n") + "---\n" + _edited_body("", body, "\n")).encode()
 
@@ -75,9 +75,7 @@ def _split(text: str) -> _Parts:
     closing = _CLOSING.search(text, opening.end())
     if closing is None:
         raise ParseError("syntax", 1, 1, "the front matter has no end; close it with a line '---'")
-    return _Parts(
-        text[: opening.end()], text[opening.end() : closing.start()], closing[0], text[closing.end() :]
-    )
+    return _Parts(text[: opening.end()], text[opening.end() : closing.start()], closing[0], text[closing.end() :])
 
 
 def _record(parts: _Parts) -> dict[str, Value]:
@@ -103,17 +101,17 @@ def _framed(after: str) -> tuple[str, str, str]:
     return lead, rest[: len(rest) - len(tail)], tail
 
 
-def _body_of(record: dict[str, Value]) -> str | None:
+def _body_of(record: dict[str, Value], old: dict[str, Value]) -> str | None:
     if BODY not in record:
         return None
     body = record[BODY]
+    if isinstance(body, str) and body == old.get(BODY):
+        return body
     if not isinstance(body, str):
         raise InvalidInputError("the field 'body' of a Markdown record is its text", remedy="give it text")
     dumps(body)  # refuses what has no UTF-8 form
-    if "\r\n" in body:
-        raise InvalidInputError(
-            "the field 'body' has CRLF line ends", remedy="give it LF ones; the file keeps its own"
-        )
+    if "\r\n" in f"{body}\n":
+        raise InvalidInputError("the field 'body' has CRLF line ends", remedy="give it LF ones; the file keeps its own")
     return body
 
 

@@ -9,9 +9,7 @@ from typing import Literal, TypeAlias
 
 from services.core.values import Value
 
-Style: TypeAlias = Literal[
-    "bracketed", "block", "plain", "single", "double", "literal", "folded", "empty", "opaque"
-]
+Style: TypeAlias = Literal["bracketed", "block", "plain", "single", "double", "literal", "folded", "empty", "opaque"]
 
 
 @dataclass(slots=True)

@@ -69,9 +69,7 @@ class BlockEdit:
                 self._value(node.children[i], new[j], node.keys[i].end, column + 2, write)
             elif j is not None and before is None:
                 item = "-" + self._writer.after_dash(new[j], column)
-                self.splices.append(
-                    Splice(node.start, node.start, item + self._writer.newline + " " * column)
-                )
+                self.splices.append(Splice(node.start, node.start, item + self._writer.newline + " " * column))
             elif j is not None and before is not None:
                 item = "-" + self._writer.after_dash(new[j], column)
                 self._insert_lines(node.children[before].end, " " * column + item)
@@ -147,7 +145,7 @@ class BlockEdit:
     def _as_block(self, node: Node, new: str, source: str, indent: str) -> str | None:
         if node.style in {"literal", "folded"}:
             header = source.split("\n", 1)[0]
-            return None if re.search(r"\d", header) else literal(new, indent, self._writer.newline, source[0])
+            return None if re.search(r"\d", header) else literal(new, indent, self._writer.newline, source)
         if "\n" in new and node.style != "double":
             return literal(new, indent, self._writer.newline)
         return None

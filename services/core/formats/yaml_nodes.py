@@ -105,9 +105,7 @@ class _Loader(CParser):
         if self._depth > MAX_DEPTH + 1:
             mark = parent.start_mark if parent is not None else None
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise ParseError(
-                "value", line, column, f"this is nested more than {MAX_DEPTH} levels deep; flatten it"
-            )
+            raise ParseError("value", line, column, f"this is nested more than {MAX_DEPTH} levels deep; flatten it")
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
@@ -215,9 +213,7 @@ def _refuse_tag(node: Node) -> NoReturn:
 
 
 def _refuse_number(node: ScalarNode) -> NoReturn:
-    _refuse(
-        node, f"{node.value[:40]!r} is no finite number below 4,300 digits; put it in quotes if it is text"
-    )
+    _refuse(node, f"{node.value[:40]!r} is no finite number below 4,300 digits; put it in quotes if it is text")
 
 
 def _refuse_syntax(error: Any, line: int, column: int) -> NoReturn:

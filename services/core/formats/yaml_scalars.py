@@ -21,9 +21,7 @@ _KINDS: Final = (
     ("clock", re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?\Z", re.ASCII)),
     (
         "number",
-        re.compile(
-            r"[-+]?(0[box][\da-f_]+|\.?\d[\d_.,]*(e[-+]?\d+)?|\.(inf|nan))\Z", re.IGNORECASE | re.ASCII
-        ),
+        re.compile(r"[-+]?(0[box][\da-f_]+|\.?\d[\d_.,]*(e[-+]?\d+)?|\.(inf|nan))\Z", re.IGNORECASE | re.ASCII),
     ),
     ("special", re.compile(r"(=|<<|)\Z")),
 )
@@ -114,9 +112,7 @@ def wrapped(written: str, column: int, indent: str, newline: str) -> str:
 def rewrapped(written: str, old: str, column: int, newline: str) -> str:
     """Break a scalar that replaces ``old``, which has several lines: lines that are the same stay lines."""
     lines = [line.strip() for line in old.split("\n")]
-    indent = next(
-        (line[: len(line) - len(line.lstrip())] for line in old.split("\n")[1:] if line.strip()), ""
-    )
+    indent = next((line[: len(line) - len(line.lstrip())] for line in old.split("\n")[1:] if line.strip()), "")
     head: list[str] = []
     for line in lines[:-1]:
         if not line or not written.startswith(line + " ") or written.startswith(line + "  "):
@@ -138,20 +134,33 @@ def _at_edge(words: list[str], number: int) -> bool:
     return words[number - 1] in {"'", '"'} or (number == len(words) - 1 and words[number] in {"'", '"'})
 
 
-def literal(text: str, indent: str, newline: str, header: str = "|") -> str | None:
-    """Write a text as a block scalar (``|`` or ``>``), its lines at ``indent``; None if that cannot hold it."""
+def literal(text: str, indent: str, newline: str, old: str = "|") -> str | None:
+    """Write a text as a block scalar (``|`` or ``>``), its lines at ``indent``; None if that cannot hold it.
+
+    ``old`` is the block scalar it replaces: it gives the style, and a folded one also the line breaks.
+    """
     body = text.rstrip("\n")
     ending = len(text) - len(body)
     if not body or body[0] in " \t\n" or _UNPRINTABLE.search(text.replace("\t", "")) or ending > 1:
         return None
     lines = body.split("\n")
-    if header == ">":
+    if old[0] == ">":
         if any(line[:1] in {" ", "\t"} for line in lines):
             return None
-        lines = [part for line in lines for part in _folded(line, len(indent))][:-1]
+        lines = _folded(lines, old, len(indent))
     chomp = "" if ending else "-"
-    return newline.join([header + chomp, *(indent + line if line else "" for line in lines)])
+    return newline.join([old[0] + chomp, *(indent + line if line else "" for line in lines)])
 
 
-def _folded(line: str, column: int) -> list[str]:
-    return [*wrapped(line, column, "", "\n").split("\n"), ""] if line else [""]
+def _folded(lines: list[str], old: str, column: int) -> list[str]:
+    """Give the lines that fold to ``lines``; each paragraph keeps what it can of the breaks it had."""
+    paragraphs = [found.strip("\n") for found in re.split(r"\n\s*\n", old.replace("\r", "").partition("\n")[2])]
+    result: list[str] = []
+    number = 0
+    for line in lines:
+        if line:
+            before = paragraphs[number] if number < len(paragraphs) else ""
+            result += [part.strip() for part in rewrapped(line, before, column, "\n").split("\n")]
+            number += 1
+        result.append("")
+    return result[:-1]

@@ -85,9 +85,7 @@ class _Builder:
             children.append(self.node(item, one, after))
         return self._collection(node, value, keys, children, node.start_mark.index)
 
-    def _collection(
-        self, node: YamlNode, value: Value, keys: list[Key], children: list[Node], begin: int
-    ) -> Node:
+    def _collection(self, node: YamlNode, value: Value, keys: list[Key], children: list[Node], begin: int) -> Node:
         start, end = node.start_mark.index, node.end_mark.index
         if isinstance(node, MappingNode | SequenceNode) and node.flow_style:
             known = self._text[start] in "{["

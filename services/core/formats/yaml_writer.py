@@ -50,9 +50,7 @@ class YamlWriter:
     def fresh(self, value: Value, indent: str | None) -> str:
         """Write a value on one line, collections in brackets."""
         if isinstance(value, dict):
-            members = (
-                self.key(name) + self.key_gap + self.fresh(item, indent) for name, item in value.items()
-            )
+            members = (self.key(name) + self.key_gap + self.fresh(item, indent) for name, item in value.items())
             return "{" + self.item_gap.join(members) + "}"
         if isinstance(value, list):
             return "[" + self.item_gap.join(self.fresh(item, indent) for item in value) + "]"

@@ -39,7 +39,5 @@ def socket_folder() -> Iterator[Path]:
 @pytest.fixture
 def world(database: Database, socket_folder: Path) -> Iterator[World]:
     """Give a running auth with both public forges on."""
-    with running(
-        database, socket_folder, github_url="https://github.com", gitlab_url="https://gitlab.com"
-    ) as world:
+    with running(database, socket_folder, github_url="https://github.com", gitlab_url="https://gitlab.com") as world:
         yield world

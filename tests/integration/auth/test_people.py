@@ -78,9 +78,7 @@ def test_a_bad_tenant_name_is_refused_by_field(world: World, name: str) -> None:
         ("role", {"role": 9}),
     ],
 )
-def test_a_user_who_could_not_author_a_commit_is_refused(
-    world: World, field: str, fields: dict[str, object]
-) -> None:
+def test_a_user_who_could_not_author_a_commit_is_refused(world: World, field: str, fields: dict[str, object]) -> None:
     """What would break a commit's author line never gets into the database."""
     good: dict[str, object] = {"username": "eve", "name": "Eve", "email": "a@b.c", "role": pb.ROLE_EDITOR}
     if fields == {"email": "a@b\n"}:

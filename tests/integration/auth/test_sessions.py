@@ -161,6 +161,6 @@ def test_without_an_identity_only_the_public_methods_answer(world: World) -> Non
     """A call without metadata, or with a session token in place of an identity, is refused."""
     with pytest.raises(SignInError):
         world.stub.ListUsers(pb.ListUsersRequest())
+    metadata = (("authorization", f"Bearer {world.operator_token}"),)
     with pytest.raises(SignInError):
-        metadata = (("authorization", f"Bearer {world.operator_token}"),)
         world.stub.ListUsers(pb.ListUsersRequest(), metadata=metadata)

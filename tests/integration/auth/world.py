@@ -92,9 +92,7 @@ class World:
 
 
 @contextmanager
-def running(
-    database: Database, socket_folder: Path, *, github_url: str = "", gitlab_url: str = ""
-) -> Iterator[World]:
+def running(database: Database, socket_folder: Path, *, github_url: str = "", gitlab_url: str = "") -> Iterator[World]:
     """Serve auth on a migrated database; the first operator is made."""
     clock, master_key = Clock(), Fernet.generate_key().decode()
     servicer = server.wire(

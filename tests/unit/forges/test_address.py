@@ -31,8 +31,8 @@ _NAMES = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_s
         ("https://git.example.org:8443/group/sub/team/name.git", "", "group/sub/team/name"),
         ("https://git.example.org/gitlab/group/name.git", "https://git.example.org/gitlab", "group/name"),
         (
-            "https://git.example.org/gitlab/group/name.git",
-            "https://git.example.org/gitlab/api/v4",
+            "https://git.example.org/gl/group/name.git",
+            "https://git.example.org/gl/api/v4",
             "group/name",
         ),
         ("git@git.example.org:group/name.git", "https://git.example.org/gitlab", "group/name"),
@@ -50,9 +50,7 @@ def test_a_repository_s_path_is_read_exactly(url: str, api_url: str, path: str) 
 @given(
     owner=_NAMES,
     name=_NAMES,
-    form=st.sampled_from(
-        ("https://h.example/{}", "https://h.example:8/{}/", "git@h.example:{}", "ssh://h.example/{}")
-    ),
+    form=st.sampled_from(("https://h.example/{}", "https://h.example:8/{}/", "git@h.example:{}", "ssh://h.example/{}")),
     ending=st.sampled_from(("", ".git")),
 )
 def test_owner_and_name_survive_every_form(owner: str, name: str, form: str, ending: str) -> None:

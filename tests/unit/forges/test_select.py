@@ -29,4 +29,5 @@ def test_what_cannot_be_a_forge_is_refused_at_once(kind: str, target: str, push:
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
 def test_connecting_asks_nobody(kind: str) -> None:
     """The network is off in these tests; a connection is made all the same."""
-    assert select.connect(kind, f"https://{kind}.com/o/n.git", "", "t0ken")  # type: ignore[arg-type]
+    forge = select.connect(kind, f"https://{kind}.com/o/n.git", "", "t0ken")  # type: ignore[arg-type]
+    assert type(forge).__name__.lower() == kind

@@ -69,6 +69,7 @@ def removed(pointer: str, source: str = SAMPLE) -> list[str]:
 
 
 def differing(source: str, new: dict[str, Value]) -> list[str]:
+    """Edit the file and give the lines that differ, without context."""
     result = YAML.edit(source.encode(), new)
     assert equal(YAML.parse(result), new)
     lines = unified_diff(source.splitlines(), result.decode().splitlines(), n=0, lineterm="")
@@ -124,7 +125,7 @@ def test_values_follow_the_core_schema() -> None:
         (
             "/story",
             "Folded text that runs on.\nAnother paragraph.",
-            ["-  Folded text that", "-  runs on.", "+  Folded text that runs on.", "-  Second paragraph.", "+  Another paragraph."],
+            ["-  Second paragraph.", "+  Another paragraph."],
         ),
         ("/place/country", "Sweden", ['-    country: "Norway"', '+    country: "Sweden"']),
         (
@@ -155,13 +156,13 @@ def test_values_follow_the_core_schema() -> None:
         ),
         ("/place/keepers/-", {"name": "Di", "years": []}, ["+      - name: Di", "+        years: []"]),
         ("/place/keepers/0/born", 1840, ["+        born: 1840"]),
-        ("/place/area", {"code": "N"}, ["+    area:", "+        code: N"]),
+        ("/place/area", {"code": "X"}, ["+    area:", "+        code: X"]),
         ("/tags/-", "off", ["+- 'off'"]),
         ("/tags/1", "off", ["-- 'on'", "+- 'off'"]),
         ("/empty", "full", ["-empty:", "+empty: full"]),
         ("/empty", ["a", {"b": 1, "c": "d"}], ["+- a", "+- b: 1", "+  c: d"]),
         ("/links", ["https://example.org/#top"], ["-links: []", "+links:", "+- https://example.org/#top"]),
-        ("/last", "one\ntwo\n", ["-last: end", "+last: |", "+  one", "+  two"]),
+        ("/last", "one\ntwo\n", ["-last: end", "+last: |", "+    one", "+    two"]),
         ("/added", "x: y", ["+added: 'x: y'"]),
         ("/added", {"a": {"b": ["c"]}}, ["+added:", "+    a:", "+        b:", "+        - c"]),
         ("/tags", "none", ["-tags:", "-- lighthouse", "-- 'on'", "-- brick", "+tags: none"]),
@@ -183,7 +184,10 @@ def test_setting_a_field_touches_its_own_lines(pointer: str, value: Value, expec
         ("/tags/0", ["-- lighthouse"]),
         ("/tags/2", ["-- brick"]),
         ("/place/keepers/0", ["-      - name: Ada", "-        years: [1872, 1880]"]),
-        ("/place/keepers/1/name", ['-      - name: "Bo"   # the second one', "-        years: []", "+      - years: []"]),
+        (
+            "/place/keepers/1/name",
+            ['-      - name: "Bo"   # the second one', "-        years: []", "+      - years: []"],
+        ),
         (
             "/place/position/lon",
             [
@@ -211,9 +215,7 @@ def test_line_ends_mark_and_open_end_stay() -> None:
     """CRLF, BOM and a missing final newline are the file's own."""
     source = b"\xef\xbb\xbfa: 1\r\nb: |\r\n  x\r\n  y\r\nc:\r\n- 1"
     result = YAML.edit(source, {"a": 2, "b": "x\nz\n", "c": [1, 2], "d": "e\nf\n"})
-    assert result == (
-        b"\xef\xbb\xbfa: 2\r\nb: |\r\n  x\r\n  z\r\nc:\r\n- 1\r\n- 2\r\nd: |\r\n  e\r\n  f\r\n"
-    ) or result.endswith(b"  f")
+    assert result == (b"\xef\xbb\xbfa: 2\r\nb: |\r\n  x\r\n  z\r\nc:\r\n- 1\r\n- 2\r\nd: |\r\n  e\r\n  f\r\n")
     assert YAML.edit(b"a: 1\nb: 2", {"a": 1}) == b"a: 1"
     assert YAML.edit(b"a: 1\nb: 2", {"a": 1, "b": 2, "c": 3}) == b"a: 1\nb: 2\nc: 3"
 
@@ -262,7 +264,8 @@ def test_aliases_and_merge_keys_are_resolved_and_kept() -> None:
 def test_editing_beside_anchors_never_changes_another_field(name: str) -> None:
     """Where an anchor has to go, its aliases are written out."""
     record = YAML.parse(ANCHORS)
-    for value in ({"lang": "fr", "rank": 9}, "gone", None):
+    values: list[Value] = [{"lang": "fr", "rank": 9}, "gone", None]
+    for value in values:
         after: dict[str, Value] = {**record, name: value}
         assert equal(YAML.parse(YAML.edit(ANCHORS, after)), after)
     after = {key: value for key, value in record.items() if key != name}

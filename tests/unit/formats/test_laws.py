@@ -9,7 +9,7 @@ from services.core.values import Value, dumps, equal, loads
 from tests.unit.formats import strategies
 
 JSON, YAML, MARKDOWN = FORMATS["json"], FORMATS["yaml"], FORMATS["markdown"]
-FAST = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CASES = st.one_of(
     st.tuples(st.sampled_from([JSON, YAML]), strategies.records, strategies.records),
     st.tuples(st.just(MARKDOWN), strategies.markdown_records, strategies.markdown_records),

@@ -1,0 +1,224 @@
+"""workspace add, list, show, set, remove, and git-config."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from gateway.cli import connect, options, output
+from gateway.cli.client import Client, segment
+from gateway.cli.collection_file import read_collections
+from services.core.errors import InvalidInputError
+
+Repository = Annotated[str | None, typer.Option("--repo", metavar="URL", help="Where Lockstep pushes to.")]
+Branch = Annotated[str | None, typer.Option("--branch", help="Target branch.")]
+Upstream = Annotated[str | None, typer.Option("--upstream", metavar="URL", help="What the repository is a fork of.")]
+Forge = Annotated[Literal["github", "gitlab", "plain"] | None, typer.Option("--forge", help="Kind of host.")]
+Collections = Annotated[
+    list[str] | None,
+    typer.Option("--collection", metavar="NAME=PATH", help="A folder of records; may be repeated."),
+]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file with collections.")]
+TokenStdin = Annotated[bool, typer.Option("--token-stdin", help="Read the token for remote and forge from stdin.")]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    workspaces = typer.Typer(help="Repositories and branches to keep in step with.", no_args_is_help=True)
+    workspaces.command("add")(workspace_add)
+    workspaces.command("list")(workspace_list)
+    workspaces.command("show")(workspace_show)
+    workspaces.command("set")(workspace_set)
+    workspaces.command("remove")(workspace_remove)
+    app.add_typer(workspaces, name="workspace")
+    app.command("git-config")(git_config)
+
+
+def workspace_add(
+    ctx: typer.Context,
+    name: Name,
+    repo: Annotated[str, typer.Option("--repo", metavar="URL", help="Where Lockstep pushes to.")],
+    branch: Branch = None,
+    upstream: Upstream = None,
+    forge: Forge = None,
+    collection: Collections = None,
+    config: Config = None,
+    token_stdin: TokenStdin = False,
+    as_json: options.Json = False,
+) -> None:
+    """Add a workspace. Without --collection or --config all of the repository is one collection."""
+    collections = _collections(collection, config)
+    body = {
+        "name": name,
+        "repo": address(repo),
+        "branch": branch or "",
+        "upstream": address(upstream or ""),
+        "forge": forge,
+        "token": _token() if token_stdin else "",
+        "collections": collections or [{"name": connect.DEFAULT_COLLECTION, "path": ""}],
+    }
+    with connect.server(ctx) as client:
+        made = client.post("/workspaces", body)
+        shown = _with_collections(client, made)
+    if as_json:
+        output.json(shown)
+        return
+    names = ", ".join(item["name"] for item in shown["collections"])
+    output.line(f"{name} added: {shown['repo']} ({shown['branch']}, {shown['forge']}), collections: {names}")
+    output.line(f"Bring its records in with: lockstep git-pull {name}")
+
+
+def workspace_list(ctx: typer.Context, as_json: options.Json = False) -> None:
+    """List workspaces by name."""
+    with connect.server(ctx) as client:
+        found = client.get("/workspaces")
+    if as_json:
+        output.json({"workspaces": found})
+        return
+    rows = [(w["name"], w["repo"], w["branch"], w["forge"], w["upstream"]) for w in found]
+    output.table(("name", "repository", "branch", "forge", "upstream"), rows, "There is no workspace yet.")
+
+
+def workspace_show(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show a workspace and its collections."""
+    with connect.server(ctx) as client:
+        shown = _with_collections(client, connect.workspace(client, name))
+    if as_json:
+        output.json(shown)
+        return
+    output.fields(
+        {
+            "name": shown["name"],
+            "repository": shown["repo"],
+            "branch": shown["branch"],
+            "upstream": shown["upstream"] or "(none)",
+            "forge": shown["forge"],
+            "token": "stored" if shown["has_credential"] else "none",
+        },
+    )
+    for item in shown["collections"]:
+        output.line(f"collection {item['name']}: {item['path'] or '(root)'} {' '.join(item['include'])}".rstrip())
+
+
+def workspace_set(
+    ctx: typer.Context,
+    name: Name,
+    repo: Repository = None,
+    branch: Branch = None,
+    upstream: Upstream = None,
+    forge: Forge = None,
+    collection: Collections = None,
+    config: Config = None,
+    token_stdin: TokenStdin = False,
+    forget_token: Annotated[bool, typer.Option("--forget-token", help="Delete the stored token.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Change a workspace: its address, its token, or the settings of collections."""
+    collections = _collections(collection, config)
+    change = _change(repo, branch, upstream, forge)
+    if not (change or collections or token_stdin or forget_token):
+        raise InvalidInputError("nothing is to be changed", remedy="see `lockstep workspace set --help`")
+    token = _token() if token_stdin else ""
+    with connect.server(ctx) as client:
+        path = f"/workspaces/{connect.workspace(client, name)['id']}"
+        if change:
+            client.patch(path, change)
+        if token:
+            client.put(f"{path}/credential", {"token": token})
+        elif forget_token:
+            client.delete(f"{path}/credential")
+        known = {item["name"] for item in client.get(f"{path}/collections")} if collections else set()
+        for item in collections:
+            if item["name"] in known:
+                client.put(f"{path}/collections/{segment(item['name'])}", item)
+            else:
+                client.post(f"{path}/collections", item)
+        shown = _with_collections(client, client.get(path))
+    if as_json:
+        output.json(shown)
+    else:
+        output.line(f"{name} changed")
+
+
+def workspace_remove(
+    ctx: typer.Context,
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Drop edits that are not published, too.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Remove a workspace with its records. The repository stays as it is."""
+    with connect.server(ctx) as client:
+        path = f"/workspaces/{connect.workspace(client, name)['id']}"
+        client.delete(path, force=force or None)
+    if as_json:
+        output.json({"name": name, "removed": True})
+    else:
+        output.line(f"{name} removed")
+
+
+def git_config(
+    ctx: typer.Context,
+    show: Annotated[bool, typer.Option("--show", help="Show the address; the default.")] = False,
+    repo: Repository = None,
+    branch: Branch = None,
+    workspace: options.Workspace = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show or change the repository and branch of a workspace."""
+    change = _change(repo, branch, None, None)
+    if show and change:
+        raise InvalidInputError("--show changes nothing", remedy="give either --show or --repo and --branch")
+    with connect.server(ctx) as client:
+        found = connect.workspace(client, workspace)
+        if change:
+            found = client.patch(f"/workspaces/{found['id']}", change)
+    shown = {"workspace": found["name"], **{key: found[key] for key in ("repo", "branch", "upstream", "forge")}}
+    if as_json:
+        output.json(shown)
+    else:
+        output.fields(shown)
+
+
+def address(repository: str) -> str:
+    """Give the address of a repository; a folder that is here gets its whole path."""
+    path = Path(repository).expanduser()
+    return str(path.absolute()) if repository and "://" not in repository and path.exists() else repository
+
+
+def _change(repo: str | None, branch: str | None, upstream: str | None, forge: str | None) -> dict[str, Any]:
+    change = {
+        "repo": None if repo is None else address(repo),
+        "branch": branch,
+        "upstream": None if upstream is None else address(upstream),
+        "forge": forge,
+    }
+    return {key: value for key, value in change.items() if value is not None}
+
+
+def _collections(named: list[str] | None, config: Path | None) -> list[dict[str, Any]]:
+    found = read_collections(config) if config else []
+    for text in named or ():
+        name, equals, path = text.partition("=")
+        if not equals or not name:
+            raise InvalidInputError(f"--collection '{text}' is no NAME=PATH", remedy="write it like events=data/events")
+        found.append({"name": name, "path": "" if path in (".", "/") else path.strip("/")})
+    return found
+
+
+def _token() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("Paste the token and press Return: ")
+    token = sys.stdin.readline().strip()
+    if not token:
+        raise InvalidInputError("standard input held no token", remedy="pipe it in: `lockstep … --token-stdin < FILE`")
+    return token
+
+
+def _with_collections(client: Client, workspace: Any) -> Any:
+    return {**workspace, "collections": client.get(f"/workspaces/{workspace['id']}/collections")}
