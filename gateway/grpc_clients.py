@@ -77,9 +77,7 @@ async def call(method: Any, request: Any, identity: str = "", seconds: float = C
         raise from_rpc_error(error) from None
 
 
-async def stream(
-    method: Any, request: Any, identity: str, seconds: float = LONG_SECONDS
-) -> AsyncIterator[Any]:
+async def stream(method: Any, request: Any, identity: str, seconds: float = LONG_SECONDS) -> AsyncIterator[Any]:
     """Give the answers of a streaming method; leaving the loop early cancels the call."""
     running = method(request, timeout=seconds, metadata=_metadata(identity))
     try:

@@ -5,11 +5,13 @@ They are rendered here, work without a script and load nothing from elsewhere.
 
 import asyncio
 import datetime as dt
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway import convert, models
@@ -17,13 +19,32 @@ from gateway.api.imports import status_of
 from gateway.api.publications import find
 from gateway.api.workspaces import all_workspaces
 from gateway.grpc_clients import Services, call
+from gateway.problems import status_of as status_of_error
 from gateway.sessions import BROWSER_SECONDS, COOKIE, Caller, Stubs, presented_token
 from protos.auth.v1 import auth_pb2
 from protos.pr.v1 import pr_pb2
 from protos.sync.v1 import sync_pb2
 from services.core.errors import ForbiddenError, LockstepError, SignInError
 
-router = APIRouter()
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages, too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Catch what the page raises."""
+        handle = super().get_route_handler()
+
+        async def handle_page(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except LockstepError as error:
+                status, title = status_of_error(error)
+                return _page("error.html", status=status, error=error, title=title)
+
+        return handle_page
+
+
+router = APIRouter(route_class=PageRoute)
 
 STATUS_SECONDS: Final = 15.0
 SHOWN_RUNS: Final = 5
@@ -53,10 +74,7 @@ async def publication_page(publication: str, request: Request, services: Stubs) 
     caller = await _visitor(request)
     if caller is None:
         return _page("sign_in.html", status=401, error="Sign in to see this publication.")
-    try:
-        found = convert.publication(await find(services, caller, publication))
-    except LockstepError as error:
-        return _page("error.html", status=404, error=error, user=convert.user(caller.user))
+    found = convert.publication(await find(services, caller, publication))
     return _page("publication.html", user=convert.user(caller.user), publication=found)
 
 
@@ -127,9 +145,7 @@ async def _card(services: Services, caller: Caller, workspace: auth_pb2.Workspac
     except LockstepError as error:
         card["error"] = error
     except TimeoutError:
-        card["error"] = LockstepError(
-            f"the remote did not answer in {STATUS_SECONDS:.0f} s", remedy="try again later"
-        )
+        card["error"] = LockstepError(f"the remote did not answer in {STATUS_SECONDS:.0f} s", remedy="try again later")
     card["standing"] = _standing(card["status"])
     card["runs"], card["publications"] = await asyncio.gather(
         _runs(services, caller, workspace.id),
@@ -154,9 +170,7 @@ def _standing(status: models.Status | None) -> tuple[str, str]:
 async def _runs(services: Services, caller: Caller, workspace_id: str) -> list[models.Run]:
     request = sync_pb2.ListRunsRequest(workspace_id=workspace_id, page_size=SHOWN_RUNS)
     try:
-        return [
-            convert.run(run) for run in (await call(services.sync.ListRuns, request, caller.identity)).runs
-        ]
+        return [convert.run(run) for run in (await call(services.sync.ListRuns, request, caller.identity)).runs]
     except LockstepError:
         return []
 
@@ -194,9 +208,7 @@ def _same_origin(request: Request) -> None:
     if site not in ("same-origin", "none") or (
         origin not in ("", "null") and origin.partition("://")[2] != request.headers.get("Host", "")
     ):
-        raise ForbiddenError(
-            "this form was sent by another site", remedy="open Lockstep's own page and try again"
-        )
+        raise ForbiddenError("this form was sent by another site", remedy="open Lockstep's own page and try again")
 
 
 def _clock(request: Request) -> str:

@@ -74,7 +74,7 @@ def response(error: errors.LockstepError) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of an app as a problem."""
+    """Answer every error that an app foresees as a problem."""
 
     @app.exception_handler(errors.LockstepError)
     async def domain(_: Request, error: errors.LockstepError) -> Response:
@@ -88,15 +88,16 @@ def install(app: FastAPI) -> None:
     async def http(_: Request, error: HTTPException) -> Response:
         return _plain_http(error)
 
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", path=redact(request.url.path), exc_info=error)
-        return response(
-            errors.LockstepError(
-                "Lockstep failed in a way nobody foresaw",
-                remedy="the log of the gateway has the details; please report it",
-            ),
-        )
+
+def unforeseen(error: Exception, path: str) -> Response:
+    """Log an error that nobody foresaw, and give an answer without its details."""
+    log.error("unexpected error", path=redact(path), exc_info=error)
+    return response(
+        errors.LockstepError(
+            "Lockstep failed in a way nobody foresaw",
+            remedy="the log of the gateway has the details; please report it",
+        ),
+    )
 
 
 def _invalid(found: Any) -> errors.InvalidInputError:

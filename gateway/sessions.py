@@ -92,9 +92,7 @@ class LoginTickets:
         """Give the token of a ticket, which is used up by that; raise SignInError when it is not good."""
         until, token = self._tickets.pop(ticket, (0.0, ""))
         if until <= self._clock():
-            raise SignInError(
-                "the login link has ended or was used before", remedy="make a new one: `lockstep open`"
-            )
+            raise SignInError("the login link has ended or was used before", remedy="make a new one: `lockstep open`")
         return token
 
 
@@ -106,13 +104,9 @@ async def signed_in(request: Request) -> Caller:
     """
     token, by_cookie = presented_token(request)
     if not token:
-        raise SignInError(
-            "nobody is signed in", remedy="send `Authorization: Bearer <token>`, or sign in at /"
-        )
+        raise SignInError("nobody is signed in", remedy="send `Authorization: Bearer <token>`, or sign in at /")
     if by_cookie and request.method not in _SAFE_METHODS and not request.headers.get(CSRF_HEADER):
-        raise ForbiddenError(
-            f"the header {CSRF_HEADER} is missing", remedy=f"send `{CSRF_HEADER}: 1` with the cookie"
-        )
+        raise ForbiddenError(f"the header {CSRF_HEADER} is missing", remedy=f"send `{CSRF_HEADER}: 1` with the cookie")
     request_id = request.headers.get("Idempotency-Key", "")
     if len(request_id) > MAX_REQUEST_ID:
         raise InvalidInputError(f"the Idempotency-Key has more than {MAX_REQUEST_ID} characters")

@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests: one server per test session on a socket, one fresh database per test.
 
-Use it with ``from tests.postgres import postgres_server, postgres_url``; tests that need it are skipped
-with the reason where no PostgreSQL is installed.
+tests/conftest.py offers the fixtures to every test; tests that need one are skipped with the reason where
+no PostgreSQL is installed.
 """
 
 import getpass
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +49,25 @@ class PostgresServer:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """Start PostgreSQL as an ordinary user on a socket in a temporary folder; stop it at the end."""
+    """Start PostgreSQL for the whole run."""
+    with running_server() as server:
+        if server is None:
+            pytest.skip("PostgreSQL is not installed (no initdb and pg_ctl in PATH or /usr/lib/postgresql)")
+        yield server
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer | None]:
+    """Start PostgreSQL as an ordinary user on a socket in a temporary folder; None where none is installed."""
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     if initdb is None or pg_ctl is None:
-        pytest.skip(
-            "PostgreSQL is not installed (initdb and pg_ctl are neither in PATH nor in /usr/lib/postgresql)"
-        )
+        yield None
+        return
     # A short path: a socket's address holds about a hundred bytes.
     folder = Path(tempfile.mkdtemp(prefix="lspg", dir="/tmp"))
     user = _ordinary_user(folder)
     data = folder / "data"
-    options = (
-        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
-    )
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
     run = [
         *user,
         str(initdb),
@@ -97,9 +104,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 def _program(name: str) -> Path | None:
-    installed = sorted(
-        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3])
-    )
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     found = shutil.which(name)
     return Path(found) if found else (installed[-1] if installed else None)
 

@@ -40,9 +40,7 @@ async def list_conflicts(
 async def get_conflict(conflict: str, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Read one conflict with its three values."""
     request = sync_pb2.GetConflictRequest(workspace_id=workspace.id, conflict_id=conflict)
-    return answer(
-        convert.conflict((await call(services.sync.GetConflict, request, caller.identity)).conflict)
-    )
+    return answer(convert.conflict((await call(services.sync.GetConflict, request, caller.identity)).conflict))
 
 
 @router.post("/workspaces/{workspace}/conflicts/{conflict}/resolve", response_model=models.Resolved)
@@ -68,9 +66,7 @@ async def resolve_conflict(
         request_id=caller.request_id,
     )
     settled = await call(services.sync.ResolveConflict, request, caller.identity)
-    return answer(
-        models.Resolved(conflict=convert.conflict(settled.conflict), record=convert.record(settled.record))
-    )
+    return answer(models.Resolved(conflict=convert.conflict(settled.conflict), record=convert.record(settled.record)))
 
 
 @router.get("/workspaces/{workspace}/quarantine", response_model=models.QuarantinePage)

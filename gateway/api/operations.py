@@ -20,9 +20,7 @@ async def healthz() -> Response:
 async def readyz(services: Stubs) -> Response:
     """Say whether all services serve; 503 names the ones that do not."""
     missing = await services.missing()
-    return answer(
-        {"status": "not ready" if missing else "ready", "missing": dict(missing)}, 503 if missing else 200
-    )
+    return answer({"status": "not ready" if missing else "ready", "missing": dict(missing)}, 503 if missing else 200)
 
 
 @router.get("/metrics")

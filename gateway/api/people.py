@@ -21,9 +21,7 @@ async def get_me(caller: SignedIn) -> Response:
 
 
 @router.get("/tokens", response_model=models.SessionPage)
-async def list_tokens(
-    caller: SignedIn, services: Stubs, page_size: PageSize = 50, page: str = ""
-) -> Response:
+async def list_tokens(caller: SignedIn, services: Stubs, page_size: PageSize = 50, page: str = "") -> Response:
     """List the caller's sessions and access tokens, newest first, without the tokens."""
     request = auth_pb2.ListSessionsRequest(page_size=page_size, page_token=page)
     found = await call(services.auth.ListSessions, request, caller.identity)
@@ -89,9 +87,7 @@ async def list_users(caller: SignedIn, services: Stubs, page_size: PageSize = 50
     """List the users of the tenant by sign-in name."""
     request = auth_pb2.ListUsersRequest(page_size=page_size, page_token=page)
     found = await call(services.auth.ListUsers, request, caller.identity)
-    return answer(
-        models.UserPage(users=[convert.user(user) for user in found.users], next_page=found.next_page_token)
-    )
+    return answer(models.UserPage(users=[convert.user(user) for user in found.users], next_page=found.next_page_token))
 
 
 @router.post("/users", response_model=models.UserWithToken, status_code=201)
@@ -109,9 +105,7 @@ async def create_user(body: models.NewUser, caller: SignedIn, services: Stubs) -
 
 
 @router.get("/tenants", response_model=models.TenantPage)
-async def list_tenants(
-    caller: SignedIn, services: Stubs, page_size: PageSize = 50, page: str = ""
-) -> Response:
+async def list_tenants(caller: SignedIn, services: Stubs, page_size: PageSize = 50, page: str = "") -> Response:
     """List tenants by name. Operators only."""
     request = auth_pb2.ListTenantsRequest(page_size=page_size, page_token=page)
     found = await call(services.auth.ListTenants, request, caller.identity)
@@ -124,9 +118,7 @@ async def create_tenant(body: models.NewTenant, caller: SignedIn, services: Stub
     """Add a tenant with its first administrator, whose token is shown in this answer only. Operators only."""
     request = auth_pb2.CreateTenantRequest(**body.model_dump(), request_id=caller.request_id)
     made = await call(services.auth.CreateTenant, request, caller.identity)
-    return answer(
-        models.TenantWithToken(tenant=convert.tenant(made.tenant), admin_token=made.admin_token), 201
-    )
+    return answer(models.TenantWithToken(tenant=convert.tenant(made.tenant), admin_token=made.admin_token), 201)
 
 
 @router.get("/audit", response_model=models.AuditPage)
@@ -135,9 +127,7 @@ async def list_audit(caller: SignedIn, services: Stubs, page_size: PageSize = 50
     request = auth_pb2.ListAuditEventsRequest(page_size=page_size, page_token=page)
     found = await call(services.auth.ListAuditEvents, request, caller.identity)
     events = [
-        models.AuditEvent(
-            id=item.id, time=item.time, actor=item.actor, action=item.action, subject=item.subject
-        )
+        models.AuditEvent(id=item.id, time=item.time, actor=item.actor, action=item.action, subject=item.subject)
         for item in found.events
     ]
     return answer(models.AuditPage(events=events, next_page=found.next_page_token))

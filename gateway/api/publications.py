@@ -56,9 +56,7 @@ async def list_publications(
 
 
 @router.get("/workspaces/{workspace}/publications/{publication}", response_model=models.Publication)
-async def get_publication(
-    publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs
-) -> Response:
+async def get_publication(publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Read a publication, named by its id or the number of its pull request, with body and items."""
     return answer(convert.publication(await find(services, caller, publication, workspace.id)))
 
@@ -77,9 +75,7 @@ async def watch_publication(
 
 
 @router.post("/workspaces/{workspace}/publications/{publication}/refresh", response_model=models.Publication)
-async def refresh_publication(
-    publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs
-) -> Response:
+async def refresh_publication(publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Ask the forge and the target branch now, and settle what is settled."""
     found = await find(services, caller, publication, workspace.id)
     request = pr_pb2.RefreshPublicationRequest(publication_id=found.id)
@@ -88,24 +84,18 @@ async def refresh_publication(
 
 
 @router.post("/workspaces/{workspace}/publications/{publication}/merge", response_model=models.Merged)
-async def merge_publication(
-    publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs
-) -> Response:
+async def merge_publication(publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Merge the pull request of a plain-Git publication."""
     found = await find(services, caller, publication, workspace.id)
     request = pr_pb2.MergePublicationRequest(publication_id=found.id, request_id=caller.request_id)
     merged = await call(services.pr.MergePublication, request, caller.identity, LONG_SECONDS)
     return answer(
-        models.Merged(
-            publication=convert.publication(merged.publication), merge_commit=merged.merge_commit_oid
-        ),
+        models.Merged(publication=convert.publication(merged.publication), merge_commit=merged.merge_commit_oid),
     )
 
 
 @router.post("/workspaces/{workspace}/publications/{publication}/close", response_model=models.Publication)
-async def close_publication(
-    publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs
-) -> Response:
+async def close_publication(publication: str, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Close a publication; its records become pending again."""
     found = await find(services, caller, publication, workspace.id)
     request = pr_pb2.ClosePublicationRequest(publication_id=found.id, request_id=caller.request_id)
@@ -113,9 +103,7 @@ async def close_publication(
     return answer(convert.publication(closed.publication))
 
 
-async def find(
-    services: Services, caller: Caller, publication: str, workspace_id: str = ""
-) -> pr_pb2.Publication:
+async def find(services: Services, caller: Caller, publication: str, workspace_id: str = "") -> pr_pb2.Publication:
     """Give a publication by its id or, in a workspace, by the number of its pull request."""
     request = pr_pb2.GetPublicationRequest(workspace_id=workspace_id, publication=publication)
     found: pr_pb2.Publication = (await call(services.pr.GetPublication, request, caller.identity)).publication

@@ -52,9 +52,7 @@ async def list_records(
 
 
 @router.post("/workspaces/{workspace}/records", response_model=models.Record, status_code=201)
-async def create_record(
-    body: models.NewRecord, workspace: InWorkspace, caller: SignedIn, services: Stubs
-) -> Response:
+async def create_record(body: models.NewRecord, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Add a record that is in no file yet."""
     request = sync_pb2.CreateRecordRequest(
         workspace_id=workspace.id,
@@ -120,9 +118,7 @@ async def put_record_file(
     """Replace a record by the text of a file in its own format; the body is the file."""
     data = await request.body()
     if not data or len(data) > MAX_FILE_BYTES:
-        raise InvalidInputError(
-            "the file is empty or over 7 MiB", remedy="send the record's file as the body"
-        )
+        raise InvalidInputError("the file is empty or over 7 MiB", remedy="send the record's file as the body")
     message = sync_pb2.UpdateRecordRequest(
         workspace_id=workspace.id,
         record_id=record,

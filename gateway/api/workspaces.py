@@ -75,9 +75,7 @@ async def change_workspace(
     changed = (await call(services.auth.UpdateWorkspace, request, caller.identity)).workspace
     if (changed.repository_url, changed.upstream_url) != (workspace.repository_url, workspace.upstream_url):
         # The mirror is a cache of the old remote.
-        await call(
-            services.git.DropMirror, git_pb2.DropMirrorRequest(workspace_id=workspace.id), caller.identity
-        )
+        await call(services.git.DropMirror, git_pb2.DropMirrorRequest(workspace_id=workspace.id), caller.identity)
     return answer(convert.workspace(changed))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx2
 
 from services.core import errors
-from services.core.values import ParseError, Value, dumps, loads
+from services.core.values import ParseError, dumps, loads
 
 # Imports and merges may be silent for long; the stream of events has keep-alives.
 TIMEOUT: Final = httpx2.Timeout(600.0, connect=10.0)
@@ -50,15 +50,15 @@ class Client:
         """Read; ``query`` leaves out what is None or empty."""
         return self._send("GET", path, query=query)
 
-    def post(self, path: str, body: Value = None) -> Any:
+    def post(self, path: str, body: Any = None) -> Any:
         """Send a command; it is done once, however often the request is repeated."""
         return self._send("POST", path, content=dumps(body if body is not None else {}))
 
-    def patch(self, path: str, body: Value) -> Any:
+    def patch(self, path: str, body: Any) -> Any:
         """Change something."""
         return self._send("PATCH", path, content=dumps(body))
 
-    def put(self, path: str, body: Value) -> Any:
+    def put(self, path: str, body: Any) -> Any:
         """Replace something."""
         return self._send("PUT", path, content=dumps(body))
 
@@ -70,7 +70,7 @@ class Client:
         """Remove something."""
         return self._send("DELETE", path, query=query)
 
-    def events(self, method: str, path: str, body: Value = None) -> Iterator[Event]:
+    def events(self, method: str, path: str, body: Any = None) -> Iterator[Event]:
         """Give the events of a stream; raise what a ``problem`` event stands for."""
         request = self._http.build_request(
             method,

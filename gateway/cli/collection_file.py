@@ -41,26 +41,28 @@ def read_collections(file: Path) -> list[dict[str, Any]]:
 def _collection(item: Value, lines: "_Lines", where: tuple[str | int, ...]) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise lines.wrong("collections", "holds something that is no mapping", where)
-    for key in item:
-        if key not in KEYS:
-            raise lines.wrong(key, f"is not a key; the keys are {', '.join(KEYS)}", (*where, key))
-    for key in _TEXTS:
-        if key in item and not isinstance(item[key], str):
-            raise lines.wrong(key, "is no text", (*where, key))
+    _check(item, lines, where)
     found: dict[str, Any] = dict(item)
     for key in _LISTS:
         if key in item:
             found[key] = _texts(key, item[key], lines, where)
+    if isinstance(item.get("schema"), str):
+        found["schema"] = _schema(lines.file.parent / str(item["schema"]), lines, (*where, "schema"))
+    return found
+
+
+def _check(item: dict[str, Value], lines: "_Lines", where: tuple[str | int, ...]) -> None:
+    for key, value in item.items():
+        if key not in KEYS:
+            raise lines.wrong(key, f"is not a key; the keys are {', '.join(KEYS)}", (*where, key))
+        if key in _TEXTS and not isinstance(value, str):
+            raise lines.wrong(key, "is no text", (*where, key))
+        if key == "id" and value not in _ID_RULES:
+            raise lines.wrong(key, f"is none of {', '.join(_ID_RULES)}", (*where, key))
+        if key == "schema" and not isinstance(value, str | dict):
+            raise lines.wrong(key, "is neither a mapping nor the path of a file", (*where, key))
     if not item.get("name"):
         raise lines.wrong("name", "is missing", where)
-    if "id" in item and item["id"] not in _ID_RULES:
-        raise lines.wrong("id", f"is none of {', '.join(_ID_RULES)}", (*where, "id"))
-    schema = item.get("schema")
-    if isinstance(schema, str):
-        found["schema"] = _schema(lines.file.parent / schema, lines, (*where, "schema"))
-    elif "schema" in item and not isinstance(schema, dict):
-        raise lines.wrong("schema", "is neither a mapping nor the path of a file", (*where, "schema"))
-    return found
 
 
 def _texts(key: str, value: Value, lines: "_Lines", where: tuple[str | int, ...]) -> list[Value]:

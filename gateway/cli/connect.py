@@ -6,6 +6,7 @@ its address there, and where none runs, one is started in this process for as lo
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,11 +16,20 @@ import httpx2
 import typer
 
 from gateway.cli.client import Client, segment
-from services.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SignInError
+from gateway.data_folder import IN_USE
+from services.core.errors import (
+    AlreadyExistsError,
+    InvalidInputError,
+    NotFoundError,
+    SignInError,
+    StateError,
+    UnavailableError,
+)
 from services.core.values import ParseError, loads
-from services.runtime import config
+from services.runtime import config, logs
 
 PROBE_SECONDS: Final = 2.0
+WAIT_SECONDS: Final = 30.0
 DEFAULT_COLLECTION: Final = "records"
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 MAX_NAME: Final = 60
@@ -27,8 +37,11 @@ SAME_NAME_TRIES: Final = 20
 
 
 @contextmanager
-def server(ctx: typer.Context) -> Iterator[Client]:
-    """Give a client of the gateway that the environment or the data folder names."""
+def server(ctx: typer.Context, *, started: bool = False) -> Iterator[Client]:
+    """Give a client of the gateway that the environment or the data folder names.
+
+    ``started`` demands one that goes on after this command; UnavailableError where there is none.
+    """
     with ExitStack() as stack:
         address, token = os.environ.get("LOCKSTEP_SERVER", ""), os.environ.get("LOCKSTEP_TOKEN", "")
         if address:
@@ -40,7 +53,10 @@ def server(ctx: typer.Context) -> Iterator[Client]:
                 raise SignInError(f"there is no token for {address}", remedy="set LOCKSTEP_TOKEN to an access token")
         else:
             settings = settings_of(ctx)
-            address = running_address(settings.data) or _start(stack, settings)
+            address = running_address(settings.data)
+            if not address and started:
+                raise UnavailableError("no Lockstep is running here", remedy="start one with `lockstep up`")
+            address = address or _start(stack, settings)
             token = token or admin_token(settings.data)
         yield stack.enter_context(Client(address, token))
 
@@ -83,11 +99,21 @@ def admin_token(data: Path) -> str:
 
 
 def _start(stack: ExitStack, settings: config.Settings) -> str:
+    """Start a gateway for this command, or wait for the one that another command is starting or ending."""
     # Here, since it loads all services; a client of a running gateway does without.
-    from gateway import standalone  # noqa: PLC0415
+    from gateway import standalone
 
-    running = stack.enter_context(standalone.running(settings.model_copy(update={"port": 0})))
-    return running.url
+    logs.configure("error")
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return stack.enter_context(standalone.running(settings, brief=True)).url
+        except StateError as error:
+            if error.reason != IN_USE or time.monotonic() > until:
+                raise
+        time.sleep(0.2)
+        if address := running_address(settings.data):
+            return address
 
 
 def workspace(client: Client, name: str | None) -> Any:
@@ -119,7 +145,7 @@ def _of_repository(client: Client, repository: str, branch: str) -> Any:
         if _comparable(item["repo"]) in meant and branch in ("", item["branch"]):
             return item
     base = name_from(repository)
-    body = {
+    body: dict[str, Any] = {
         "repo": repository,
         "branch": branch,
         "collections": [{"name": DEFAULT_COLLECTION, "path": ""}],

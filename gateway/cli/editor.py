@@ -24,10 +24,12 @@ def edited(content: dict[str, Value], name: str) -> dict[str, Value] | None:
         stream.write(form.new(content))
     path = Path(stream.name)
     try:
-        done = subprocess.run([*shlex.split(command), str(path)], check=False)
+        done = subprocess.run([*shlex.split(command), str(path)], check=False)  # noqa: S603  the user's own
     except OSError as error:
         path.unlink()
-        raise InvalidInputError(f"the editor '{command}' does not start", remedy="set EDITOR to one that does") from error
+        raise InvalidInputError(
+            f"the editor '{command}' does not start", remedy="set EDITOR to one that does"
+        ) from error
     if done.returncode:
         path.unlink()
         raise StateError(f"the editor ended with code {done.returncode}", remedy=f"{name} was not changed")

@@ -83,9 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", FAILED)
     except Exception as error:  # noqa: BLE001  nobody is helped by a traceback
-        return _fail(
-            f"an error nobody foresaw ({type(error).__name__}: {error}): please report it", FAILED
-        )
+        return _fail(f"an error nobody foresaw ({type(error).__name__}: {error}): please report it", FAILED)
 
 
 def exit_code_of(error: errors.LockstepError) -> int:

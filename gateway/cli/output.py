@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from gateway.cli.client import Event
-from gateway.exact import text as json_text
 from services.core.values import Value, dumps
 
 SHORT_COMMIT = 12
@@ -20,7 +19,7 @@ SHORT_COMMIT = 12
 
 def json(payload: Any) -> None:
     """Print a value as one line of JSON, every digit kept."""
-    sys.stdout.write(json_text(payload).decode() + "\n")
+    sys.stdout.write(dumps(payload).decode() + "\n")
 
 
 def line(text: str) -> None:
@@ -60,7 +59,7 @@ def fields(values: Mapping[str, object]) -> None:
 
 def dumps_shown(value: Any) -> str:
     """Give a value as JSON for people."""
-    return json_text(value).decode()
+    return dumps(value).decode()
 
 
 def content(value: Value) -> str:
@@ -80,7 +79,7 @@ def when(seconds: Any) -> str:
 
 def short(commit: str) -> str:
     """Give the beginning of a commit's name."""
-    return commit[:SHORT_COMMIT] or "–"
+    return commit[:SHORT_COMMIT] or "-"
 
 
 def count(number: int, noun: str) -> str:

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 def create_pr(
     ctx: typer.Context,
-    events: Annotated[str, typer.Option("--events", metavar="ID,ID", help="Records; all pending ones if left out.")] = "",
+    events: Annotated[
+        str, typer.Option("--events", metavar="ID,ID", help="Records; all pending ones if left out.")
+    ] = "",
     title: Annotated[str, typer.Option("--title", help="Written from the records if left out.")] = "",
     description: Annotated[str, typer.Option("--description", help="Text above the generated part.")] = "",
     workspace: options.Workspace = None,

@@ -206,9 +206,7 @@ def records_history(
     if as_json:
         output.json({"revisions": found})
         return
-    rows = [
-        (r["revision"], output.when(r["time"]), r["reason"], r["author"], ", ".join(r["changed"])) for r in found
-    ]
+    rows = [(r["revision"], output.when(r["time"]), r["reason"], r["author"], ", ".join(r["changed"])) for r in found]
     output.table(("revision", "when", "why", "who", "fields"), rows, "It has no history.")
 
 

@@ -51,9 +51,7 @@ def ensure_first_admin(
     return token
 
 
-def issue_admin_token(
-    database: Database, *, clock: Callable[[], float], ids: Callable[[], str] = new_id
-) -> Secret:
+def issue_admin_token(database: Database, *, clock: Callable[[], float], ids: Callable[[], str] = new_id) -> Secret:
     """Give the operator "admin" a new token without end, and revoke the ones given this way before."""
     now = int(clock())
     with database.read(NO_TENANT) as tx:

@@ -28,9 +28,7 @@ def kind(forge: auth_pb2.Forge.ValueType) -> Kind | None:
 
 def draft(request: auth_pb2.CreateWorkspaceRequest) -> Draft:
     """Give the workspace that is asked for."""
-    return Draft(
-        request.name, request.repository_url, request.branch, request.upstream_url, kind(request.forge)
-    )
+    return Draft(request.name, request.repository_url, request.branch, request.upstream_url, kind(request.forge))
 
 
 def change(request: auth_pb2.UpdateWorkspaceRequest) -> Change:
@@ -62,9 +60,7 @@ def user(value: models.User) -> auth_pb2.User:
 
 def session(value: models.Session) -> auth_pb2.Session:
     """Give a session's message."""
-    return auth_pb2.Session(
-        id=value.id, label=value.label, created_at=value.created_at, expires_at=value.expires_at
-    )
+    return auth_pb2.Session(id=value.id, label=value.label, created_at=value.created_at, expires_at=value.expires_at)
 
 
 def workspace(value: models.Workspace) -> auth_pb2.Workspace:

@@ -61,18 +61,14 @@ class ForgeChecks:
                 reason="PLAIN_FORGE",
             )
         token = remote.token.reveal()
-        return self._forges.project(
-            kind, workspace.target_url, workspace.repository_url, token, remote.forge_api_url
-        )
+        return self._forges.project(kind, workspace.target_url, workspace.repository_url, token, remote.forge_api_url)
 
 
 def _present(token: str) -> str:
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable():
         message = "the token is empty or not a token"
-        raise InvalidInputError(
-            message, remedy="give the token alone", violations=[FieldViolation("token", message)]
-        )
+        raise InvalidInputError(message, remedy="give the token alone", violations=[FieldViolation("token", message)])
     return token
 
 

@@ -75,15 +75,11 @@ def open_signer(database: Database, vault: Vault, now: int, ids: Callable[[], st
 def verification_keys(database: Database) -> tuple[VerificationKey, ...]:
     """Give all public keys, newest first."""
     keys = tables.signing_keys
-    query = sa.select(keys.c.key_id, keys.c.public_key).order_by(
-        keys.c.created_at.desc(), keys.c.key_id.desc()
-    )
+    query = sa.select(keys.c.key_id, keys.c.public_key).order_by(keys.c.created_at.desc(), keys.c.key_id.desc())
     with database.read(NO_TENANT) as tx:
         return tuple(VerificationKey(row.key_id, bytes(row.public_key)) for row in tx.execute(query))
 
 
 def load_verification_keys(database: Database) -> dict[str, Ed25519PublicKey]:
     """Give all public keys by id, for a ``Verifier`` in auth's own process."""
-    return {
-        key.key_id: Ed25519PublicKey.from_public_bytes(key.public_key) for key in verification_keys(database)
-    }
+    return {key.key_id: Ed25519PublicKey.from_public_bytes(key.public_key) for key in verification_keys(database)}

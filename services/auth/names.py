@@ -11,9 +11,7 @@ _WORKSPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EMAIL: Final = re.compile(r"[^@\s<>\x00-\x1f\x7f]+@[^@\s<>\x00-\x1f\x7f]+")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 # What `git check-ref-format --branch` refuses.
-_BAD_IN_BRANCH: Final = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[-/.]|[/.]$|^@$|^HEAD$"
-)
+_BAD_IN_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[-/.]|[/.]$|^@$|^HEAD$")
 LONGEST: Final = 250
 
 
@@ -44,9 +42,7 @@ def full_name(name: str, field: str = "name") -> str:
     """Check the name of a person, as it goes into commits."""
     text = name.strip()
     if len(text) > LONGEST or _UNPRINTABLE.search(text) or "<" in text or ">" in text:
-        raise _bad(
-            field, f"{text[:80]!r} cannot be a person's name in a commit", "leave out <, > and control signs"
-        )
+        raise _bad(field, f"{text[:80]!r} cannot be a person's name in a commit", "leave out <, > and control signs")
     return text
 
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from services.core.errors import FieldViolation, InvalidInputError
 from services.forges.address import is_loopback
 
-_SCP_LIKE: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]+:(?!//)[^\s-]\S*")
+_SCP_LIKE: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]+:(?!//)[^\s:-]\S*")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _FORMS: Final = "give https://host/team/repository.git, an ssh address or an absolute path"
 LONGEST: Final = 2000
@@ -58,9 +58,7 @@ def _checked_url(text: str, field: str) -> str:
         raise _bad(field, f"{_shown(text)} has a ? or # part", _FORMS)
     if scheme == "file":
         if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-            raise _bad(
-                field, f"{_shown(text)} does not name an absolute path", "write file:///folder/repository.git"
-            )
+            raise _bad(field, f"{_shown(text)} does not name an absolute path", "write file:///folder/repository.git")
         return text
     if scheme not in {"https", "ssh", "http"}:
         raise _bad(field, f"{scheme}:// is not a way to reach a repository", _FORMS)

@@ -49,9 +49,7 @@ def once(tx: sa.Connection, repeat: Repeat, now: int, kind: type[T], do: Callabl
     if not repeat.request_id:
         return do()
     if len(repeat.request_id) > LONGEST_ID:
-        raise InvalidInputError(
-            f"request_id has more than {LONGEST_ID} characters", remedy="make a shorter one"
-        )
+        raise InvalidInputError(f"request_id has more than {LONGEST_ID} characters", remedy="make a shorter one")
     if _claim(tx, repeat, now):
         answer = do()
         text = json.dumps(dataclasses.asdict(answer))
@@ -69,9 +67,7 @@ def once(tx: sa.Connection, repeat: Repeat, now: int, kind: type[T], do: Callabl
 
 def _claim(tx: sa.Connection, repeat: Repeat, now: int) -> bool:
     table = tables.requests
-    tx.execute(
-        sa.delete(table).where(table.c.tenant_id == repeat.tenant_id, table.c.created_at < now - KEPT_SECONDS)
-    )
+    tx.execute(sa.delete(table).where(table.c.tenant_id == repeat.tenant_id, table.c.created_at < now - KEPT_SECONDS))
     values = {
         "tenant_id": repeat.tenant_id,
         "method": repeat.method,

@@ -58,31 +58,21 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self, request: pb.ListVerificationKeysRequest, context: grpc.ServicerContext
     ) -> pb.ListVerificationKeysResponse:
         """List the public keys."""
-        keys = [
-            pb.VerificationKey(key_id=k.key_id, public_key=k.public_key) for k in self._verification_keys()
-        ]
+        keys = [pb.VerificationKey(key_id=k.key_id, public_key=k.public_key) for k in self._verification_keys()]
         return pb.ListVerificationKeysResponse(keys=keys)
 
-    def CreateTenant(
-        self, request: pb.CreateTenantRequest, context: grpc.ServicerContext
-    ) -> pb.CreateTenantResponse:
+    def CreateTenant(self, request: pb.CreateTenantRequest, context: grpc.ServicerContext) -> pb.CreateTenantResponse:
         """Make a tenant."""
         admin = Person(request.admin_username, request.admin_name, request.admin_email)
         tenant, token = self._tenants.create(caller(), request.name, admin, request.request_id)
         return pb.CreateTenantResponse(tenant=convert.tenant(tenant), admin_token=_shown(token))
 
-    def ListTenants(
-        self, request: pb.ListTenantsRequest, context: grpc.ServicerContext
-    ) -> pb.ListTenantsResponse:
+    def ListTenants(self, request: pb.ListTenantsRequest, context: grpc.ServicerContext) -> pb.ListTenantsResponse:
         """List tenants."""
         page = self._tenants.page(caller(), PageRequest.of(request.page_size, request.page_token))
-        return pb.ListTenantsResponse(
-            tenants=map(convert.tenant, page.items), next_page_token=page.next_token
-        )
+        return pb.ListTenantsResponse(tenants=map(convert.tenant, page.items), next_page_token=page.next_token)
 
-    def CreateUser(
-        self, request: pb.CreateUserRequest, context: grpc.ServicerContext
-    ) -> pb.CreateUserResponse:
+    def CreateUser(self, request: pb.CreateUserRequest, context: grpc.ServicerContext) -> pb.CreateUserResponse:
         """Add a user."""
         person = Person(request.username, request.name, request.email)
         user, token = self._tenants.create_user(caller(), person, int(request.role), request.request_id)
@@ -107,14 +97,10 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self._sessions.revoke(caller(), request.session_id, request.session_token)
         return pb.RevokeSessionResponse()
 
-    def ListSessions(
-        self, request: pb.ListSessionsRequest, context: grpc.ServicerContext
-    ) -> pb.ListSessionsResponse:
+    def ListSessions(self, request: pb.ListSessionsRequest, context: grpc.ServicerContext) -> pb.ListSessionsResponse:
         """List the caller's sessions."""
         page = self._sessions.page(caller(), PageRequest.of(request.page_size, request.page_token))
-        return pb.ListSessionsResponse(
-            sessions=map(convert.session, page.items), next_page_token=page.next_token
-        )
+        return pb.ListSessionsResponse(sessions=map(convert.session, page.items), next_page_token=page.next_token)
 
     def CreateWorkspace(
         self, request: pb.CreateWorkspaceRequest, context: grpc.ServicerContext
@@ -124,9 +110,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         workspace = self._workspaces.create(caller(), draft, request.token, request.request_id)
         return pb.CreateWorkspaceResponse(workspace=convert.workspace(workspace))
 
-    def GetWorkspace(
-        self, request: pb.GetWorkspaceRequest, context: grpc.ServicerContext
-    ) -> pb.GetWorkspaceResponse:
+    def GetWorkspace(self, request: pb.GetWorkspaceRequest, context: grpc.ServicerContext) -> pb.GetWorkspaceResponse:
         """Read a workspace."""
         workspace = self._workspaces.get(caller(), request.workspace)
         return pb.GetWorkspaceResponse(workspace=convert.workspace(workspace))
@@ -193,9 +177,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     ) -> pb.ListAuditEventsResponse:
         """List what was done."""
         page = self._audit.page(caller(), PageRequest.of(request.page_size, request.page_token))
-        return pb.ListAuditEventsResponse(
-            events=map(convert.event, page.items), next_page_token=page.next_token
-        )
+        return pb.ListAuditEventsResponse(events=map(convert.event, page.items), next_page_token=page.next_token)
 
 
 def _shown(token: Secret | None) -> str:

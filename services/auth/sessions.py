@@ -76,9 +76,7 @@ class Sessions:
         service = self._prover(proof)
         with self._database.read(NO_TENANT) as tx:
             if not store.tenant_exists(tx, tenant_id):
-                raise NotFoundError(
-                    f"there is no tenant {tenant_id[:40]!r}", remedy="ask for one that exists"
-                )
+                raise NotFoundError(f"there is no tenant {tenant_id[:40]!r}", remedy="ask for one that exists")
         identity = Identity(tenant_id, f"service:{service}", service, service, "", Role.ADMIN, service)
         return self._signer.sign(identity, int(self._clock()))
 
@@ -100,9 +98,7 @@ class Sessions:
     def revoke(self, caller: Identity, session_id: str, token: str) -> None:
         """End a session of the caller, or as an administrator anybody's of the tenant. Twice does no harm."""
         if not session_id and not token:
-            raise InvalidInputError(
-                "neither a session nor a token is named", remedy="give session_id or session_token"
-            )
+            raise InvalidInputError("neither a session nor a token is named", remedy="give session_id or session_token")
         with self._database.begin(caller.tenant_id) as tx:
             session = self._named(tx, caller, session_id, token)
             store.revoke_session(tx, caller.tenant_id, session.id, int(self._clock()))

@@ -45,9 +45,7 @@ def tenant_exists(tx: sa.Connection, tenant_id: str) -> bool:
 
 def list_tenants(tx: sa.Connection, page: PageRequest) -> list[Tenant]:
     """Give one tenant more than the page holds, by name."""
-    query = (
-        sa.select(tenants).where(tenants.c.name > page.after).order_by(tenants.c.name).limit(page.size + 1)
-    )
+    query = sa.select(tenants).where(tenants.c.name > page.after).order_by(tenants.c.name).limit(page.size + 1)
     return [Tenant(row.id, row.name, row.created_at) for row in tx.execute(query)]
 
 
@@ -116,9 +114,7 @@ def session_by_id(tx: sa.Connection, tenant_id: str, session_id: str) -> Session
     return None if row is None else session_of(row)
 
 
-def list_sessions(
-    tx: sa.Connection, tenant_id: str, user_id: str, now: int, page: PageRequest
-) -> list[Session]:
+def list_sessions(tx: sa.Connection, tenant_id: str, user_id: str, now: int, page: PageRequest) -> list[Session]:
     """Give one session more than the page holds: those of a user that still let somebody in, newest first."""
     query = sa.select(sessions).where(
         sessions.c.tenant_id == tenant_id,
@@ -172,9 +168,7 @@ def delete_workspace(tx: sa.Connection, tenant_id: str, workspace_id: str) -> No
 def find_workspaces(tx: sa.Connection, tenant_id: str, id_or_name: str) -> list[Workspace]:
     """Give those whose id or name it is; the one by id comes first."""
     either = sa.or_(workspaces.c.id == id_or_name, workspaces.c.name == id_or_name)
-    query = (
-        _workspaces(tenant_id).where(either).order_by(sa.case((workspaces.c.id == id_or_name, 0), else_=1))
-    )
+    query = _workspaces(tenant_id).where(either).order_by(sa.case((workspaces.c.id == id_or_name, 0), else_=1))
     return [_workspace(row) for row in tx.execute(query)]
 
 

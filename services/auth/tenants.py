@@ -38,21 +38,17 @@ class Person:
 class Tenants:
     """Makes and lists tenants and users."""
 
-    def __init__(
-        self, database: Database, audit: Audit, clock: Callable[[], float], ids: Callable[[], str]
-    ) -> None:
+    def __init__(self, database: Database, audit: Audit, clock: Callable[[], float], ids: Callable[[], str]) -> None:
         """Take the database, the audit log, the clock in seconds and the maker of ids."""
         self._database = database
         self._audit = audit
         self._clock = clock
         self._ids = ids
 
-    def create(
-        self, caller: Identity, name: str, admin: Person, request_id: str = ""
-    ) -> tuple[Tenant, Secret | None]:
+    def create(self, caller: Identity, name: str, admin: Person, request_id: str = "") -> tuple[Tenant, Secret | None]:
         """Make a tenant with its first administrator; give the administrator's token, None at a repeat."""
         require_operator(caller)
-        admin, name = admin.checked("admin_"), names.tenant(name)
+        name, admin = names.tenant(name), admin.checked("admin_")
         now = int(self._clock())
         repeat = Repeat(request_id, caller.tenant_id, "CreateTenant", (name, admin))
         token: list[Secret] = []
@@ -134,7 +130,5 @@ def _role(number: int) -> Role:
     if number not in list(Role):
         message = "the user's role is missing or unknown"
         known = ", ".join(role.name.lower() for role in Role)
-        raise InvalidInputError(
-            message, remedy=f"give one of: {known}", violations=[FieldViolation("role", message)]
-        )
+        raise InvalidInputError(message, remedy=f"give one of: {known}", violations=[FieldViolation("role", message)])
     return Role(number)

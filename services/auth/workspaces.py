@@ -162,9 +162,7 @@ class Workspaces:
             workspace = _named(tx, tenant_id, id_or_name)
             stored = store.credential(tx, tenant_id, workspace.id)
         username, ciphertext = stored or ("", b"")
-        token = (
-            self._vault.decrypt(ciphertext, _context(tenant_id, workspace.id)).decode() if ciphertext else ""
-        )
+        token = self._vault.decrypt(ciphertext, _context(tenant_id, workspace.id)).decode() if ciphertext else ""
         api_url = self._hosts.api_url(workspace.forge, workspace.target_url)
         return Remote(workspace, Secret(token), username or BASIC_USERS[workspace.forge], api_url)
 
@@ -190,9 +188,7 @@ class Workspaces:
             new = dataclasses.replace(new, forge=self._hosts.chosen(change.forge, new.target_url))
         return new
 
-    def _store(
-        self, tx: sa.Connection, caller: Identity, workspace: Workspace, token: Secret, username: str
-    ) -> None:
+    def _store(self, tx: sa.Connection, caller: Identity, workspace: Workspace, token: Secret, username: str) -> None:
         ciphertext = self._vault.encrypt(token.reveal().encode(), _context(caller.tenant_id, workspace.id))
         store.set_credential(tx, caller.tenant_id, workspace.id, username, ciphertext, int(self._clock()))
         self._audit.record(tx, caller.tenant_id, caller.username, "credential.set", workspace.name)
@@ -238,13 +234,7 @@ def _context(tenant_id: str, workspace_id: str) -> str:
 
 def _token(text: str) -> Secret:
     token = text.strip()
-    if (
-        not token
-        or len(token) > LONGEST_TOKEN
-        or not token.isascii()
-        or not token.isprintable()
-        or " " in token
-    ):
+    if not token or len(token) > LONGEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         message = "the token is empty or not a token"
         raise InvalidInputError(
             message, remedy="give the token alone, on one line", violations=[FieldViolation("token", message)]
@@ -255,7 +245,5 @@ def _token(text: str) -> Secret:
 def _basic_user(name: str) -> str:
     if ":" in name or not name.isprintable() or len(name) > names.LONGEST:
         message = "the user name of the credential has a colon or control signs"
-        raise InvalidInputError(
-            message, remedy="leave it empty", violations=[FieldViolation("username", message)]
-        )
+        raise InvalidInputError(message, remedy="leave it empty", violations=[FieldViolation("username", message)])
     return name

@@ -94,13 +94,9 @@ class Collection:
     def rank(self, path: bytes) -> int | None:
         """Give the number of the include pattern that takes a file; None where the file is left out."""
         relative = path.removeprefix(self._prefix).decode("utf-8", "surrogateescape")
-        parts = relative.split("/")
-        if any(rule.match(relative) if deep else any(map(rule.match, parts)) for deep, rule in self._excluding):
+        if self._excluding.take_path(relative) or format_of(path) is None:
             return None
-        for number, (deep, rule) in enumerate(self._including):
-            if rule.match(relative if deep else parts[-1]):
-                return number if format_of(path) else None
-        return None
+        return next((number for number, rule in enumerate(self._including) if rule.take_file(relative)), None)
 
     def id_of(self, path: bytes, value: dict[str, Value]) -> str:
         """Give the id of the record in a file; raise BadIdError when it has none that can be used."""
@@ -140,12 +136,12 @@ class Collection:
         return f"{self.path}/".encode() if self.path else b""
 
     @cached_property
-    def _including(self) -> list[tuple[bool, re.Pattern[str]]]:
-        return _compile(self.include, re.NOFLAG)
+    def _including(self) -> list["_Globs"]:
+        return [_Globs([pattern], re.NOFLAG) for pattern in self.include]
 
     @cached_property
-    def _excluding(self) -> list[tuple[bool, re.Pattern[str]]]:
-        return _compile(self.exclude, re.IGNORECASE)
+    def _excluding(self) -> "_Globs":
+        return _Globs(self.exclude, re.IGNORECASE)
 
 
 def check_id(record_id: str) -> str:
@@ -159,15 +155,34 @@ def check_id(record_id: str) -> str:
     return record_id
 
 
-def _compile(patterns: Sequence[str], flags: re.RegexFlag) -> list[tuple[bool, re.Pattern[str]]]:
-    """Give (has a slash, expression) for each glob: ``*`` and ``?`` stop at a slash, ``**/`` does not."""
-    return [("/" in pattern, re.compile(_expression(pattern), flags | re.DOTALL)) for pattern in patterns]
+class _Globs:
+    """Patterns, compiled. One with a slash speaks of the whole relative path, one without of a name."""
+
+    def __init__(self, patterns: Sequence[str], flags: re.RegexFlag) -> None:
+        names = [_expression(pattern) for pattern in patterns if "/" not in pattern]
+        paths = [_expression(pattern) for pattern in patterns if "/" in pattern]
+        self._names = re.compile("|".join(names) or r"(?!)", flags | re.DOTALL).fullmatch
+        self._paths = re.compile("|".join(paths) or r"(?!)", flags | re.DOTALL).fullmatch if paths else None
+        self._folders: dict[str, bool] = {}
+
+    def take_file(self, path: str) -> bool:
+        """Say whether a pattern takes a file by its own name or its path."""
+        name = path.rpartition("/")[2]
+        return bool(self._names(name)) or (self._paths is not None and bool(self._paths(path)))
+
+    def take_path(self, path: str) -> bool:
+        """Say whether a pattern takes a file or a folder that it lies in."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            self._folders[folder] = any(map(self._names, folder.split("/")))
+        return self._folders[folder] or self.take_file(path)
 
 
 def _expression(pattern: str) -> str:
+    """Give a glob as an expression: ``*`` and ``?`` stop at a slash, ``**`` does not."""
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(known.get(piece, re.escape(piece)) for piece in pieces) + r"\Z"
+    return "".join(known.get(piece, re.escape(piece)) for piece in pieces)
 
 
 class _Template(string.Formatter):
@@ -190,6 +205,6 @@ class _Template(string.Formatter):
         text = str(value)
         if format_spec:
             text = dt.date.fromisoformat(text[:10]).strftime(format_spec)
-        if "/" in text or not text.strip():
+        if "/" in text or "\\" in text or not text.strip():
             raise ValueError(f"'{text}' is no name for a file or folder; use one without a slash")
         return text

@@ -27,8 +27,8 @@ def path_problem(path: bytes) -> str:
         if len(part) > MAX_COMPONENT_BYTES:
             return "has a part that is too long"
         plain = _IGNORED_BY_HFS.sub("", part.decode("utf-8", "replace")).encode()
-        if _DOT_GIT.match(part) or _DOT_GIT.match(plain) or b"\\" in part:
-            return "has a part that Git or Windows would misread"
+        if _DOT_GIT.match(part) or _DOT_GIT.match(plain):
+            return "has a part that Git would misread"
     return ""
 
 

@@ -168,7 +168,7 @@ class JobQueue:
                 row = tx.execute(query).mappings().first()
                 if row is None:
                     return None
-                if self._lane_is_free(tx, row):
+                if self._lane_is_free(tx, row, wanted):
                     return self._lease(tx, row)
 
     def _lease(self, tx: sa.Connection, row: sa.RowMapping) -> Job:
@@ -191,19 +191,21 @@ class JobQueue:
         )
         return sa.select(jobs).where(wanted, ~leased).order_by(jobs.c.run_at, jobs.c.id).limit(1)
 
-    def _lane_is_free(self, tx: sa.Connection, row: sa.RowMapping) -> bool:
-        """Ask again under a lock of the workspace: on PostgreSQL two claims may have passed the first."""
+    def _lane_is_free(self, tx: sa.Connection, row: sa.RowMapping, wanted: sa.ColumnElement[bool]) -> bool:
+        """Ask again under a lock of the workspace.
+
+        On PostgreSQL two claims may pass the first look together, the second with a later job since it
+        skips the row that the first has locked.
+        """
         if self._database.dialect != "postgresql":
             return True
         lane = f"{row['tenant_id']}/{row['workspace']}"
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(lane, 0))))
         jobs = self._table
-        leased = sa.select(jobs.c.id).where(
-            jobs.c.tenant_id == row["tenant_id"],
-            jobs.c.workspace == row["workspace"],
-            jobs.c.lease_until > self._clock(),
-        )
-        return tx.execute(leased.limit(1)).first() is None
+        leased = jobs.c.lease_until > self._clock()
+        earlier = wanted & (sa.tuple_(jobs.c.run_at, jobs.c.id) < sa.tuple_(row["run_at"], row["id"]))
+        in_lane = (jobs.c.tenant_id == row["tenant_id"]) & (jobs.c.workspace == row["workspace"])
+        return tx.execute(sa.select(jobs.c.id).where(in_lane, leased | earlier).limit(1)).first() is None
 
     def _change(self, tx: sa.Connection, job: Job, **values: Any) -> None:
         if tx.execute(self._held(sa.update(self._table), job).values(**values)).rowcount != 1:

@@ -70,9 +70,7 @@ class Environment:
             raise _missing("database_url", "give the URL of a PostgreSQL database")
         if not url:
             self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = Database.open(
-            url or sqlite_url(self.settings.data / f"{self.name}.db"), self.name, metadata
-        )
+        database = Database.open(url or sqlite_url(self.settings.data / f"{self.name}.db"), self.name, metadata)
         database.migrate()
         return database
 
@@ -158,9 +156,7 @@ def certificates_of(settings: config.Settings) -> Certificates | None:
         return Certificates(tls.certificate, tls.key, tls.authority)
     if settings.mode == "server" or tls.certificate or tls.key or tls.authority:
         missing = next(key for key in ("certificate", "key", "authority") if getattr(tls, key) is None)
-        raise _missing(
-            f"tls.{missing}", "name certificate, key and authority; services speak mutual TLS only"
-        )
+        raise _missing(f"tls.{missing}", "name certificate, key and authority; services speak mutual TLS only")
     return None
 
 

@@ -23,13 +23,14 @@ UNRANKED: Final = 1_000_000
 class Gathered:
     """One collection's changes.
 
-    ``blobs`` maps the path of each file to read to its blob; ``full`` says that the listing is the whole
-    folder, so that what is not in it is gone.
+    ``blobs`` maps the path of each file to read to its blob, ``ranks`` to the number of the pattern that
+    took it; ``full`` says that the listing is the whole folder, so that what is not in it is gone.
     """
 
     stored: StoredCollection
     full: bool
     blobs: dict[bytes, str] = field(default_factory=dict)
+    ranks: dict[bytes, int] = field(default_factory=dict)
     removed: set[bytes] = field(default_factory=set)
     renames: dict[bytes, bytes] = field(default_factory=dict)
     files: list[ParsedFile | RejectedFile] = field(default_factory=list)
@@ -68,15 +69,13 @@ def list_changes(
     return [found for old, group in groups.items() for found in _list_group(git, scope, old, commit, group)]
 
 
-def parse_files(
-    collection: Collection,
-    files: Iterable[tuple[bytes, Blob]],
-) -> Iterator[ParsedFile | RejectedFile]:
-    """Parse and validate files, given as path and blob."""
-    return (parse_file(collection, path, blob) for path, blob in files)
+def parse_files(gathered: Gathered, files: Iterable[tuple[bytes, Blob]]) -> Iterator[ParsedFile | RejectedFile]:
+    """Parse and validate files of a collection, given as path and blob."""
+    collection, ranks = gathered.collection, gathered.ranks
+    return (parse_file(collection, path, blob, ranks.get(path)) for path, blob in files)
 
 
-def parse_file(collection: Collection, path: bytes, blob: Blob) -> ParsedFile | RejectedFile:
+def parse_file(collection: Collection, path: bytes, blob: Blob, rank: int | None) -> ParsedFile | RejectedFile:
     """Give the record in a file, or why there is none."""
     form = format_of(path)
     if blob.data is None or form is None:
@@ -94,7 +93,8 @@ def parse_file(collection: Collection, path: bytes, blob: Blob) -> ParsedFile | 
     if findings:
         first = findings[0]
         return RejectedFile(path, blob.oid, "schema", first.message, pointer=first.pointer, record_id="")
-    rank = collection.rank(path)
+    if rank is None:
+        rank = collection.rank(path)
     return ParsedFile(path, blob.oid, blob.data, record_id, value, UNRANKED if rank is None else rank)
 
 
@@ -143,7 +143,8 @@ def _sort_in(gathered: Gathered, change: git_pb2.ChangedPath) -> None:
     if not inside:
         return
     gathered.listed += 1
-    if collection.rank(change.path) is None:
+    rank = collection.rank(change.path)
+    if rank is None:
         gathered.excluded += 1
     elif kind == git_pb2.CHANGE_KIND_DELETED:
         gathered.removed.add(change.path)
@@ -155,3 +156,4 @@ def _sort_in(gathered: Gathered, change: git_pb2.ChangedPath) -> None:
         gathered.files.append(RejectedFile(change.path, change.new_blob, "unsafe-path", message))
     else:
         gathered.blobs[change.path] = change.new_blob
+        gathered.ranks[change.path] = rank

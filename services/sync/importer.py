@@ -186,7 +186,7 @@ class Importer:
         if not blobs:
             return
         files = zip(blobs, self._git.read_blobs(scope, blobs.values()), strict=True)
-        for done, file in enumerate(parse_files(one.collection, files), start=1):
+        for done, file in enumerate(parse_files(one, files), start=1):
             one.files.append(file)
             if done % _PROGRESS_EVERY == 0:
                 yield common_pb2.Progress(phase="parse", done=done, total=len(blobs))

@@ -18,9 +18,7 @@ class FakeGit(git_pb2_grpc.GitServiceServicer):
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def Fetch(
-        self, request: git_pb2.FetchRequest, context: grpc.ServicerContext
-    ) -> Iterator[git_pb2.FetchResponse]:
+    def Fetch(self, request: git_pb2.FetchRequest, context: grpc.ServicerContext) -> Iterator[git_pb2.FetchResponse]:
         self.world.enter("Fetch")
         head = self.world.branches["main"]
         self.world.mirror |= {oid for oid in self.world.commits if self.world.holds(head, oid)}
@@ -73,9 +71,7 @@ class FakeGit(git_pb2_grpc.GitServiceServicer):
         made = Commit(parents, tuple(sorted(tree.items())), f"{request.message}@{request.time}", "")
         return git_pb2.CreateMergeCommitResponse(commit_oid=self.world.add(made))
 
-    def Push(
-        self, request: git_pb2.PushRequest, context: grpc.ServicerContext
-    ) -> Iterator[git_pb2.PushResponse]:
+    def Push(self, request: git_pb2.PushRequest, context: grpc.ServicerContext) -> Iterator[git_pb2.PushResponse]:
         self.world.enter("Push")
         self._known(request.new_oid)
         yield git_pb2.PushResponse(progress=common_pb2.Progress(phase="push"))

@@ -40,7 +40,7 @@ class BlockEdit:
             value = new[keys[i].name]
             after = self._after_colon(keys[i].end)
             if keys[i].name in whole:
-                self._replace(node.children[i], self._writer.after_key(value, column), after)
+                self._rewrite(node.children[i], value, after, column)
             else:
                 own_column = column + self._writer.step
                 self._value(node.children[i], value, after, own_column, _key_form(self._writer, column))
@@ -48,6 +48,13 @@ class BlockEdit:
         for name, value in new.items():
             if name not in own and not self._inherited(node, name, value):
                 self._insert_lines(node.end, " " * column + self._writer.entry(name, value, column))
+
+    def _rewrite(self, node: Node, value: Value, after: int, column: int) -> None:
+        if isinstance(value, str) and node.style in {"literal", "folded"}:
+            written = self._scalar(node, value, column + self._writer.step)
+            self.splices.append(Splice(node.start, node.end, written))
+        else:
+            self._replace(node, self._writer.after_key(value, column), after)
 
     def _inherited(self, node: Node, name: str, value: Value) -> bool:
         """Say whether a merge key brings this field as it shall be, so that it needs no entry."""

@@ -71,7 +71,7 @@ def test_a_bad_tenant_name_is_refused_by_field(world: World, name: str) -> None:
         ("username", {"username": "a b"}),
         ("username", {"username": ""}),
         ("email", {"email": "nobody"}),
-        ("email", {"email": "a@b\n"}),
+        ("email", {"email": "a@b\nc"}),
         ("name", {"name": "Eve <eve@x>"}),
         ("name", {"name": "Eve\nTrailer: x"}),
         ("role", {"role": pb.ROLE_UNSPECIFIED}),
@@ -81,8 +81,6 @@ def test_a_bad_tenant_name_is_refused_by_field(world: World, name: str) -> None:
 def test_a_user_who_could_not_author_a_commit_is_refused(world: World, field: str, fields: dict[str, object]) -> None:
     """What would break a commit's author line never gets into the database."""
     good: dict[str, object] = {"username": "eve", "name": "Eve", "email": "a@b.c", "role": pb.ROLE_EDITOR}
-    if fields == {"email": "a@b\n"}:
-        fields = {"email": "a@b\nc"}
     request = pb.CreateUserRequest(**{**good, **fields})  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError) as refused:
         world.stub.CreateUser(request, metadata=world.operator().metadata)

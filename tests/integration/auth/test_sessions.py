@@ -130,7 +130,7 @@ def test_a_bad_proof_gives_no_identity(world: World) -> None:
         clients.prove("mallory", INTERNAL_KEY, now),
         clients.prove("git", INTERNAL_KEY, now - 300),
         jwt.encode({**claims, "aud": "other"}, INTERNAL_KEY, algorithm="HS256"),
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         jwt.encode({"sub": "git", "aud": "auth"}, INTERNAL_KEY, algorithm="HS256"),
         world.operator().identity,
     ]

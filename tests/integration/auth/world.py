@@ -84,10 +84,18 @@ class World:
         answer = self.stub.IssueServiceIdentity(request)
         return (("authorization", f"Bearer {answer.identity}"),)
 
-    def workspace(self, person: Person, name: str = "records", **fields: str) -> pb.Workspace:
+    def workspace(
+        self,
+        person: Person,
+        name: str = "records",
+        *,
+        repository_url: str = "",
+        upstream_url: str = "",
+        token: str = "",
+    ) -> pb.Workspace:
         """Add a workspace."""
-        url = fields.pop("repository_url", f"https://github.com/team/{name}.git")
-        request = pb.CreateWorkspaceRequest(name=name, repository_url=url, **fields)
+        url = repository_url or f"https://github.com/team/{name}.git"
+        request = pb.CreateWorkspaceRequest(name=name, repository_url=url, upstream_url=upstream_url, token=token)
         return self.stub.CreateWorkspace(request, metadata=person.metadata).workspace
 
 

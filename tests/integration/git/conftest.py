@@ -1,5 +1,6 @@
 """A git service behind a real gRPC server, over real repositories."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -169,3 +170,14 @@ def fetch(stub: git_pb2_grpc.GitServiceStub, workspace: str = WORKSPACE) -> git_
     *_, last = stub.Fetch(git_pb2.FetchRequest(workspace_id=workspace), metadata=META)
     assert last.WhichOneof("event") == "result"
     return last.result
+
+
+def processes_at(folder: Path) -> list[int]:
+    """Give the processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "cwd").resolve() == folder.resolve():
+                    found.append(int(entry.name))
+    return found

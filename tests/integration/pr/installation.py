@@ -80,9 +80,7 @@ def others(world: World) -> Iterator[Others]:
         Server("lockstep.sync.v1.SyncService", sync_pb2_grpc.add_SyncServiceServicer_to_server, FakeSync(world)),
         Server("lockstep.auth.v1.AuthService", auth_pb2_grpc.add_AuthServiceServicer_to_server, FakeAuth(world)),
     ]
-    channels = [
-        connect(server.address, lambda tenant: token(identity(Role.ADMIN, tenant, "pr"))) for server in servers
-    ]
+    channels = [connect(server.address, lambda tenant: token(identity(Role.ADMIN, tenant, "pr"))) for server in servers]
     try:
         yield Others(
             git_pb2_grpc.GitServiceStub(channels[0]),

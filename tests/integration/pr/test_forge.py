@@ -59,9 +59,7 @@ def test_what_may_pass_is_tried_again(pr: Installation, world: World, forge: Fak
     assert pr.until(pr.create().id, OPENED).error == ""
 
 
-def test_a_refusal_for_good_fails_and_gives_the_records_back(
-    pr: Installation, world: World, forge: FakeForge
-) -> None:
+def test_a_refusal_for_good_fails_and_gives_the_records_back(pr: Installation, world: World, forge: FakeForge) -> None:
     """A branch that the remote refuses, a pull request that the forge refuses: nothing is left behind."""
     world.fail("Push", StateError("the branch name is not allowed", reason="PUSH_REJECTED"))
     failed = pr.until(pr.create().id, FAILED)
@@ -134,9 +132,7 @@ def test_a_reviewers_own_text_stays(pr: Installation, world: World, forge: FakeF
     assert world.calls["update_pull_request"] == 1
 
 
-def test_an_import_that_waits_for_a_person_settles_nothing(
-    pr: Installation, world: World, forge: FakeForge
-) -> None:
+def test_an_import_that_waits_for_a_person_settles_nothing(pr: Installation, world: World, forge: FakeForge) -> None:
     """The brake's error is shown on the publication and given to who asks; nothing is released meanwhile."""
     made = pr.until(pr.create().id, OPENED)
     held = [NeedsPersonError("the import deletes too much", why="brake", remedy="confirm it") for _ in range(50)]
@@ -169,9 +165,7 @@ def test_closing_closes_at_the_forge(pr: Installation, world: World, forge: Fake
     assert list(world.branches) == ["main"]
 
 
-def test_a_forge_that_refuses_to_close_leaves_all_as_it_was(
-    pr: Installation, world: World, forge: FakeForge
-) -> None:
+def test_a_forge_that_refuses_to_close_leaves_all_as_it_was(pr: Installation, world: World, forge: FakeForge) -> None:
     """The caller gets the reason; the publication stays open and is watched on."""
     made = pr.until(pr.create().id, OPENED)
     world.fail("close_pull_request", SignInError("the forge refuses the token", reason="FORGE_TOKEN"))

@@ -53,6 +53,12 @@ last: end
 """
 
 
+LATER = (
+    "A square tower of brick, built after the storm of 1869 and raised by two floors in 1901. "
+    "It has been automatic since 1985."
+)
+
+
 def edited(pointer: str, value: Value, source: str = SAMPLE) -> list[str]:
     """Set one field and give the lines that differ."""
     data = source.encode()
@@ -108,8 +114,7 @@ def test_values_follow_the_core_schema() -> None:
         ("/lamps", 10**30, ["-lamps: 0x1F", f"+lamps: {10**30}"]),
         (
             "/summary",
-            "A square tower of brick, built after the storm of 1869 and raised by two floors in 1901. "
-            "It has been automatic since 1985.",
+            LATER,
             ["-  automatic since 1984.", "+  automatic since 1985."],
         ),
         (
@@ -222,10 +227,8 @@ def test_line_ends_mark_and_open_end_stay() -> None:
 
 def test_a_block_scalar_at_an_open_end_keeps_its_value() -> None:
     """Adding a key below text without a final newline does not add one to the text."""
-    record: dict[str, Value] = {"a": "x", "b": 1}
-    result = YAML.edit(b"# top\na: |\n  x", record)
-    assert YAML.parse(result) == record
-    assert result.startswith(b"# top\n")
+    result = YAML.edit(b"# top\na: |\n    x", {"a": "x", "b": 1})
+    assert result == b"# top\na: |-\n    x\nb: 1"
 
 
 def test_document_marks_stay() -> None:
