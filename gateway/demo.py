@@ -61,7 +61,7 @@ def _steps(remote: Path, client: Client) -> None:
     say(f"A Git remote with {samples.COUNT} made-up records in three formats: {remote}")
 
     _step("Add a workspace: a repository, a branch, and the folder that holds records")
-    _lockstep("workspace", "add", WORKSPACE, "--repo", str(remote), "--collection", "catalogue=catalogue")
+    _lockstep("workspace", "add", WORKSPACE, "--repo", str(remote), "--collection", "lots=catalogue")
 
     _step("Import: every file becomes a record in the database")
     _lockstep("git-pull")

@@ -86,7 +86,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
-        return _plain_http(error)
+        # FastAPI hides behind its own error what kept a body from being read.
+        cause = error.__cause__
+        return response(cause) if isinstance(cause, errors.LockstepError) else _plain_http(error)
 
 
 def unforeseen(error: Exception, path: str) -> Response:

@@ -33,18 +33,23 @@ class PostgresServer:
         """Give SQLAlchemy's and psycopg's URL of a database."""
         return f"postgresql://{USER}@/{database}?host={self.folder}"
 
-    def create(self) -> str:
-        """Make an empty database; give its URL."""
+    def create(self, template: str = "") -> str:
+        """Make an empty database, or a copy of one nobody is connected to (by URL); give its URL."""
+        original = self._name(template) if template else "template1"
         name = f"test_{os.getpid()}_{next(_numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"'.encode())
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """Remove a database together with whoever is still connected."""
-        name = url.partition("@/")[2].partition("?")[0]
+        name = self._name(url)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+    @staticmethod
+    def _name(url: str) -> str:
+        return url.partition("@/")[2].partition("?")[0]
 
 
 @pytest.fixture(scope="session")

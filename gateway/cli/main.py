@@ -67,7 +67,7 @@ for area in (
 def main(arguments: Sequence[str]) -> int:
     """Run a command; give its exit code."""
     try:
-        code = app(list(arguments), prog_name="lockstep", standalone_mode=False)
+        code = app(_data_first(arguments), prog_name="lockstep", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except errors.LockstepError as error:
@@ -79,6 +79,9 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Python would complain once more when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except SystemExit:
+        # Typer's own way to end when the reader has gone.
         return BROKEN_PIPE
     except OSError as error:
         return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", FAILED)
@@ -98,6 +101,23 @@ def exit_code_of(error: errors.LockstepError) -> int:
 def run() -> None:
     """Run the command line of this process."""
     sys.exit(main(sys.argv[1:]))
+
+
+def _data_first(arguments: Sequence[str]) -> list[str]:
+    """Put --data before the command: it is an option of all of them."""
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == "--data":
+            first += [word, *[value for value in (next(words, None),) if value is not None]]
+        elif word.startswith("--data="):
+            first.append(word)
+        else:
+            rest.append(word)
+    return first + rest
 
 
 def _usage(error: TyperException) -> int:

@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from cryptography.fernet import Fernet
@@ -35,10 +35,8 @@ def up(ctx: typer.Context, data: Data = None, port: Port = None, as_json: option
     """Serve everything in one process until Ctrl-C: the gateway, its pages and the services."""
     from gateway import standalone
 
-    flags: dict[str, Any] = {"port": port}
-    if data is not None:
-        flags["data"] = data.expanduser().absolute()
-    settings = connect.settings_of(ctx, **flags)
+    del data  # Shown in the help of this command; it is read where it stands for all of them.
+    settings = connect.settings_of(ctx, port=port)
     logs.configure(settings.log_level)
 
     def announce(running: standalone.Running) -> None:

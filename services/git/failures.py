@@ -179,6 +179,12 @@ def local_error(failure: GitFailed) -> LockstepError:
 
 def no_repository(url: str) -> NotFoundError:
     """Say that there is no repository, or none that the token may see."""
+    if not url.startswith("http"):
+        return NotFoundError(
+            f"there is no repository at {url}",
+            remedy="check the address with `lockstep git-config --show`",
+            reason="NO_REPOSITORY",
+        )
     return NotFoundError(
         f"there is no repository at {url}, or the token may not see it",
         remedy=f"check the address with `lockstep git-config --show`, or {SIGN_IN_REMEDY}",

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from services.core.errors import InvalidInputError, NotFoundError
 from services.git import commits, names, trees
@@ -17,8 +17,7 @@ _MAX_PAGE: Final = 1000
 _DEFAULT_PAGE: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One path that differs. ``status`` is git's letter: A, M, D, T or R."""
 
     status: str
@@ -86,10 +85,14 @@ def behind(mirror: Mirror, remote_oid: str, imported_oid: str) -> int:
     if remote_oid == imported_oid:
         return 0
     wanted = [oid for oid in (remote_oid, imported_oid) if oid]
-    if not mirror.exists() or any(info.kind != "commit" for info in mirror.info(wanted)):
-        return -1
     limits = [f"^{imported_oid}"] if imported_oid else []
-    done = mirror.runner.run(["rev-list", "--count", remote_oid, *limits, "--"], at=mirror.path)
+    try:
+        if not mirror.exists() or any(info.kind != "commit" for info in mirror.info(wanted)):
+            return -1
+        done = mirror.runner.run(["rev-list", "--count", remote_oid, *limits, "--"], at=mirror.path)
+    except GitFailed:
+        mirror.suspect()
+        return -1
     return int(done.stdout)
 
 
@@ -176,20 +179,12 @@ def _diff(mirror: Mirror, args: Sequence[Argument]) -> Iterator[Change]:
 
 
 def _change(head: bytes, fields: Iterator[bytes]) -> Change:
-    old_mode, new_mode, old_blob, new_blob, status = head[1:].decode("ascii").split(" ")
+    old_mode, new_mode, old_blob, new_blob, status = head.decode("ascii").split(" ")
     path = next(fields)
     old_path = path
     if status[0] in "RC":
         path = next(fields)
-    return Change(
-        status=status[0],
-        path=path,
-        old_path=old_path,
-        old_blob=old_blob,
-        new_blob=new_blob,
-        old_mode=int(old_mode, 8),
-        new_mode=int(new_mode, 8),
-    )
+    return Change(status[0], path, old_path, old_blob, new_blob, int(old_mode[1:], 8), int(new_mode, 8))
 
 
 def _fields(pipe: IO[bytes]) -> Iterator[bytes]:

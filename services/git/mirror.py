@@ -81,6 +81,7 @@ class Mirror:
         self._ids = (tenant_id, workspace_id)
         self._lock_file = parts.root / tenant_id / f"{workspace_id}.lock"
         self.path = parts.root / tenant_id / f"{workspace_id}.git"
+        self._seen = 0
         self.runner = parts.runner
         self.pool = parts.pool
 
@@ -165,6 +166,7 @@ class Mirror:
         if not self.exists():
             for _ in self.fetch():
                 pass
+        self._seen = self._inode()
 
     def healing(self, work: Callable[[], _T]) -> _T:
         """Do something that reads or writes the mirror; rebuild the mirror and do it again where it is damaged."""
@@ -179,13 +181,18 @@ class Mirror:
             raise local_error(failure) from None
 
     def heal(self, failure: GitFailed) -> None:
-        """Rebuild the mirror when a failure shows damage; raise what the failure means otherwise."""
+        """Rebuild the mirror when a failure shows damage; raise what the failure means otherwise.
+
+        Nothing is done when somebody else has rebuilt it since ``ensure``.
+        """
         error = local_error(failure)
         if error is not failure or failure.unknown_object or not failure.damaged:
             raise error
         with self.credentials_checked(), self.writing() as held:
-            for _ in self._clone(self.address().branch, held):
-                pass
+            if self._inode() == self._seen or not self.exists():
+                for _ in self._clone(self.address().branch, held):
+                    pass
+            self._seen = self._inode()
 
     def suspect(self) -> None:
         """Have the next fetch look for damage first."""
@@ -217,6 +224,11 @@ class Mirror:
         """Remove the mirror."""
         with self.writing():
             self._remove()
+
+    def _inode(self) -> int:
+        with contextlib.suppress(OSError):
+            return self.path.stat().st_ino
+        return 0
 
     def _stands_at(self, branch: str, head: str) -> bool:
         return self.ref(TARGET + branch) == head and self.has_commit(head)

@@ -11,9 +11,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.git.failures import GitFailed
 from services.git.runner import Process, Runner
@@ -29,8 +28,7 @@ _SMALLEST_PIPE: Final = 4096
 _REAP_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True)
-class Info:
+class Info(NamedTuple):
     """What is known of an object without reading it: ``kind`` is empty when there is no such object."""
 
     oid: str

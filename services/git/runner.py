@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, TypeAlias
 
+import structlog
 from git.cmd import Git, safer_popen
 
 from services.core.errors import StateError
@@ -30,6 +31,8 @@ from services.git.remotes import Policy, Remote
 from services.git.watchdog import Watchdog, Watched, end
 from services.runtime.context import current_call
 from services.runtime.logs import redact
+
+log = structlog.get_logger(__name__)
 
 Argument: TypeAlias = str | bytes | Path
 
@@ -63,6 +66,7 @@ _CONFIG: Final = (
     ("submodule.recurse", "false"),
 )
 _KEPT_STDERR: Final = 64 * 1024
+_LOGGED: Final = 2000
 _PIPE_BYTES: Final = 1024 * 1024
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -205,6 +209,7 @@ class Runner:
         if done.code in good:
             return
         watched.call.check()
+        log.info("git failed", command=process.name, code=done.code, said=done.stderr[-_LOGGED:])
         raise GitFailed(process.name, done.code, done.stderr, overdue=watched.overdue)
 
     def close(self) -> None:

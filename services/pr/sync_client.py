@@ -1,5 +1,6 @@
 """The sync service as publications need it."""
 
+from protos.common.v1 import common_pb2
 from protos.sync.v1 import sync_pb2, sync_pb2_grpc
 from services.core.errors import NotFoundError, StateError, UnavailableError
 from services.core.publication.content import Action, Author, Remark
@@ -72,6 +73,12 @@ class SyncClient:
             return
 
 
+def _author(person: common_pb2.Person) -> Author:
+    # A commit names nobody without a name and an address.
+    name = person.name or person.email or "unknown"
+    return Author(name, person.email or "unknown@lockstep.invalid")
+
+
 def _item(record: sync_pb2.ReservedRecord) -> Item:
     moved = bool(record.old_path) and record.old_path != record.path
     action: Action = "update"
@@ -96,6 +103,6 @@ def _item(record: sync_pb2.ReservedRecord) -> Item:
         changed=tuple(record.changed),
         quality=record.quality if record.quality >= 0 else None,
         remarks=tuple(Remark(f.pointer, f.rule, f.message, f.error) for f in record.findings),
-        authors=tuple(Author(person.name, person.email) for person in record.authors),
+        authors=tuple(_author(person) for person in record.authors),
         conflicts_settled=record.conflicts_settled,
     )

@@ -14,8 +14,12 @@ from tests.standins.forge_git import git_request, run_backend
 
 @dataclass
 class Misbehaviour:
-    """What goes wrong with every request until it is reset: a status, a redirect, a wait in seconds."""
+    """What goes wrong with every request but the first ``after``, until it is reset.
 
+    A status, a redirect to another host, a cut connection, or no answer until ``hang`` is set.
+    """
+
+    after: int = 0
     status: int = 0
     location: str = ""
     hang: threading.Event | None = None
@@ -75,7 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         host.asked.append(f"{self.command} {self.path}")
         body = self._body()
-        wrong = host.wrong
+        host.wrong.after -= 1
+        wrong = host.wrong if host.wrong.after < 0 else Misbehaviour()
         if wrong.hang:
             wrong.hang.wait(60)
         if wrong.cut:

@@ -8,10 +8,10 @@ a body end in LF in the record whatever the file has.
 
 import re
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
 from services.core.errors import InvalidInputError
+from services.core.formats.alignment import align
 from services.core.formats.envelope import Envelope, Newline
 from services.core.formats.yaml_format import edit_text, new_text, parse_text
 from services.core.values import ParseError, Value, dumps, equal
@@ -131,8 +131,9 @@ def _edited_body(after: str, body: str | None, newline: Newline) -> str:
     if not body:
         lead, tail = "\n", ""
     old, lines = _lines(after), _lines(lead + body + tail)
-    plain = [line.replace("\r\n", "\n") for line in old]
-    result: list[str] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, plain, lines, autojunk=False).get_opcodes():
-        result += old[i1:i2] if tag == "equal" else [line.replace("\n", newline) for line in lines[j1:j2]]
-    return "".join(result)
+    plain: list[Value] = [line.replace("\r\n", "\n") for line in old]
+    return "".join(
+        old[i] if i is not None and plain[i] == lines[j] else lines[j].replace("\n", newline)
+        for i, j in align(plain, list(lines))
+        if j is not None
+    )

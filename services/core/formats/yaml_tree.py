@@ -16,8 +16,6 @@ from services.core.values import Value
 _STYLES: Final[dict[str, Style]] = {"": "plain", "'": "single", '"': "double", "|": "literal", ">": "folded"}
 _ALIAS: Final = re.compile(r"\s*(\*[^\s,\[\]{}]+)")
 _COLON: Final = re.compile(r"\s*:")
-_BLANK_END: Final = re.compile(r"(\r?\n[ \t]*)+\Z")
-_LAST_END: Final = re.compile(r"\r?\n[ \t]*\Z")
 
 
 def tree(text: str, root: MappingNode, record: dict[str, Value]) -> Node:
@@ -55,8 +53,9 @@ class _Builder:
         if style in {"literal", "folded"}:
             raw = self._text[start:end]
             keeps = "+" in raw.split("\n", 1)[0].split("#", 1)[0]
-            found = (_LAST_END if keeps else _BLANK_END).search(raw)
-            end = start + (found.start() if found else len(raw))
+            content = len(raw.rstrip(" \t")) if keeps else len(raw.rstrip())
+            last = raw.rfind("\n", 0, content) if keeps else raw.find("\n", content)
+            end = start + len(raw if last < 0 else raw[:last].removesuffix("\r"))
         return Node(value, start, end, style)
 
     def _mapping(self, node: MappingNode, value: dict[str, Value]) -> Node:

@@ -38,9 +38,7 @@ def _summary(records: Sequence[PublishedRecord]) -> str:
     if rated := [(record.quality, record) for record in records if record.quality is not None]:
         lowest, worst = min(rated, key=lambda pair: pair[0])
         mean = sum(quality for quality, _ in rated) / len(rated)
-        lines.append(
-            f"Quality: {mean:.1f} of 10 on average; lowest {lowest:.1f} ({markdown(worst.record_id)})."
-        )
+        lines.append(f"Quality: {mean:.1f} of 10 on average; lowest {lowest:.1f} ({markdown(worst.record_id)}).")
     if settled := sum(record.conflicts_settled for record in records):
         lines.append(f"Conflicts settled: {settled}.")
     if merged := sum(record.merged for record in records):

@@ -16,8 +16,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 def one_line(text: str, limit: int) -> str:
     """Give the text in one line of at most ``limit`` characters, without control and direction characters."""
     visible = (
-        " " if character.isspace() or unicodedata.category(character) in _INVISIBLE else character
-        for character in text
+        " " if character.isspace() or unicodedata.category(character) in _INVISIBLE else character for character in text
     )
     line = " ".join("".join(visible).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

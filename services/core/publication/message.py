@@ -22,9 +22,7 @@ def commit_message(
     """Give subject, description and the trailers that name the publication and the further authors."""
     trailers = [f"{TRAILER}: {publication_id}"]
     trailers += [
-        f"Co-authored-by: {person(other)}"
-        for other in others
-        if other.email.casefold() != author.email.casefold()
+        f"Co-authored-by: {person(other)}" for other in others if other.email.casefold() != author.email.casefold()
     ]
     parts = [one_line(title, _PERSON_LIMIT), _text(description), "\n".join(trailers)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -38,9 +36,7 @@ def merge_message(*, title: str, branch: str, number: int, publication_id: str) 
 
 def person(author: Author) -> str:
     """Give "Name <address>" without anything that would end either part early."""
-    name, email = (
-        re.sub(r"[<>]", "", one_line(part, _PERSON_LIMIT)).strip() for part in (author.name, author.email)
-    )
+    name, email = (re.sub(r"[<>]", "", one_line(part, _PERSON_LIMIT)).strip() for part in (author.name, author.email))
     return f"{name or email} <{email.replace(' ', '')}>"
 
 

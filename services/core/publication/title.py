@@ -31,6 +31,8 @@ def title_of(records: Sequence[PublishedRecord]) -> str:
 
 def branch_of(publication_id: str, title: str) -> str:
     """Give ``lockstep/ID-SLUG``: the id makes it one publication's, the slug readable (ASCII, no dots)."""
-    ascii_only = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    # The dates in parentheses at a title's end would only be cut.
+    words = title.partition(" (")[0]
+    ascii_only = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_only.lower())[:_SLUG_LIMIT].strip("-")
     return f"{PREFIX}/{publication_id}-{slug}" if slug else f"{PREFIX}/{publication_id}"

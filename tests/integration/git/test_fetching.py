@@ -1,5 +1,6 @@
 """Mirrors: made, brought up to date, healed."""
 
+import concurrent.futures
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 
 from protos.git.v1 import git_pb2
 from services.core import errors
+from services.git import mirror as mirror_module
 from tests.integration.git.conftest import META, TENANT, WORKSPACE, Service, commit_file, fetch
+from tests.integration.git.test_writing import commit
 from tests.standins.git_http import git
 
 
@@ -162,3 +165,71 @@ def test_progress_is_streamed_and_the_result_comes_last(service: Service, remote
     assert [answer.WhichOneof("event") for answer in answers[:-1]] == ["progress"] * (len(answers) - 1)
     assert len(answers) > 1
     assert answers[-1].WhichOneof("event") == "result"
+
+
+def spoil(mirror: Path) -> None:
+    """Overwrite the middle of every pack, as a bad disk would."""
+    for pack in mirror.glob("objects/pack/*.pack"):
+        pack.chmod(0o644)
+        content = bytearray(pack.read_bytes())
+        content[12:-20] = b"\xff" * (len(content) - 32)
+        pack.write_bytes(content)
+
+
+def test_a_spoilt_pack_is_no_lasting_harm(service: Service, remote: Path) -> None:
+    """Reading a file, comparing, streaming and committing all go through: the mirror is rebuilt under them."""
+    stub = service.stub()
+    head = fetch(stub).new_oid
+    mirror = service.mirror()
+    blob = git(remote, "rev-parse", "main:README.md")
+    file = git_pb2.ReadFileRequest(workspace_id=WORKSPACE, commit_oid=head, path=b"README.md")
+    paths = git_pb2.ListChangedPathsRequest(workspace_id=WORKSPACE, new_oid=head)
+    blobs = git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[blob])
+
+    def again() -> None:
+        service.servicer._parts.pool.evict(mirror)
+        spoil(mirror)
+
+    again()
+    assert stub.ReadFile(file, metadata=META).content == b"version 2\n"
+    again()
+    assert len(next(stub.ListChangedPaths(paths, metadata=META)).changes) == 4
+    again()
+    assert next(stub.ReadBlobs(iter([blobs]), metadata=META)).pieces[0].data == b"version 2\n"
+    again()
+    assert commit(stub, head, {b"records/r0.json": b"x"}).commit_oid
+    again()
+    status = git_pb2.GetStatusRequest(workspace_id=WORKSPACE, imported_oid=git(remote, "rev-parse", "main~1"))
+    assert stub.GetStatus(status, metadata=META).remote_oid == head
+    assert fetch(stub).new_oid == head
+    git(mirror, "fsck", "--strict")
+
+
+def test_readers_go_on_beside_a_rebuild(service: Service, remote: Path) -> None:
+    """Several readers find the damage at once: all get their answer, and one rebuild serves them all."""
+    stub = service.stub()
+    head = fetch(stub).new_oid
+    service.servicer._parts.pool.evict(service.mirror())
+    spoil(service.mirror())
+    request = git_pb2.ReadFileRequest(workspace_id=WORKSPACE, commit_oid=head, path=b"README.md")
+
+    def read(_: int) -> bytes:
+        return stub.ReadFile(request, metadata=META).content
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(read, range(12))) == {b"version 2\n"}
+
+
+def test_many_packs_are_put_together(service: Service, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fetch and commit leaves a pack; a later fetch folds them up, and what was kept stays."""
+    monkeypatch.setattr(mirror_module, "_MANY_PACKS", 5)
+    stub = service.stub()
+    head = fetch(stub).new_oid
+    made = [commit(stub, head, {b"x": b"%d" % n}, keep_as=f"publications/{n}").commit_oid for n in range(8)]
+    commit_file(remote, "records/new.json", "{}")
+    fetch(stub)
+    mirror = service.mirror()
+    assert len(list(mirror.glob("objects/pack/*.pack"))) < 5
+    git(mirror, "fsck", "--strict", "--no-dangling")
+    for oid in made:
+        assert git(mirror, "cat-file", "-t", oid) == "commit"

@@ -13,13 +13,11 @@ from protos.pr.v1 import pr_pb2, pr_pb2_grpc
 from protos.sync.v1 import sync_pb2_grpc
 from services.pr.ports import Connect
 from services.pr.server import FULL_NAME, Timing, register, wire
-from services.pr.servicer import PrServicer
 from services.pr.tables import metadata
 from services.runtime import serve
 from services.runtime.clients import as_tenant, connect
 from services.runtime.database import Database
 from services.runtime.identity import Identity, Role, Verifier, sign
-from services.runtime.worker import Worker
 from tests.fakes.services import FakeAuth, FakeGit, FakeSync
 from tests.fakes.world import World
 
@@ -75,10 +73,12 @@ class Others:
 @contextmanager
 def others(world: World) -> Iterator[Others]:
     """Serve git, sync and auth in memory."""
+    # The calls that pr never makes are left out.
+    git, sync, auth = FakeGit(world), FakeSync(world), FakeAuth(world)  # type: ignore[abstract]
     servers = [
-        Server("lockstep.git.v1.GitService", git_pb2_grpc.add_GitServiceServicer_to_server, FakeGit(world)),
-        Server("lockstep.sync.v1.SyncService", sync_pb2_grpc.add_SyncServiceServicer_to_server, FakeSync(world)),
-        Server("lockstep.auth.v1.AuthService", auth_pb2_grpc.add_AuthServiceServicer_to_server, FakeAuth(world)),
+        Server("lockstep.git.v1.GitService", git_pb2_grpc.add_GitServiceServicer_to_server, git),
+        Server("lockstep.sync.v1.SyncService", sync_pb2_grpc.add_SyncServiceServicer_to_server, sync),
+        Server("lockstep.auth.v1.AuthService", auth_pb2_grpc.add_AuthServiceServicer_to_server, auth),
     ]
     channels = [connect(server.address, lambda tenant: token(identity(Role.ADMIN, tenant, "pr"))) for server in servers]
     try:
@@ -94,6 +94,10 @@ def others(world: World) -> Iterator[Others]:
             server.running.stop(0)
 
 
+def _go_on(_name: str) -> None:
+    """Let every step go on."""
+
+
 class Installation:
     """One pr process: server, worker and a stub for callers."""
 
@@ -103,15 +107,13 @@ class Installation:
         stubs: Others,
         *,
         clock: Clock | None = None,
-        checkpoint: Callable[[str], None] = lambda name: None,
+        checkpoint: Callable[[str], None] = _go_on,
         connect_forge: Connect | None = None,
         start: bool = True,
         timing: Timing | None = None,
     ) -> None:
         self.database = Database.open(url, "pr", metadata)
         self.database.migrate()
-        self.servicer: PrServicer
-        self.worker: Worker
         self.servicer, self.worker = wire(
             database=self.database,
             git_stub=stubs.git,
@@ -135,7 +137,7 @@ class Installation:
 
     def as_(self, who: Identity) -> pr_pb2_grpc.PrServiceStub:
         """Give a stub that calls as somebody else."""
-        self._channels.append(connect(self.running.address, lambda tenant: token(who)))
+        self._channels.append(connect(self.running.address, lambda _tenant: token(who)))
         return pr_pb2_grpc.PrServiceStub(self._channels[-1])
 
     def stop(self) -> None:

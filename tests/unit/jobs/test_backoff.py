@@ -1,11 +1,13 @@
 """How long a failed job waits."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.runtime.jobs import JobQueue
 from services.runtime.worker import BACKOFF_CAP_SECONDS, Worker
+
+if TYPE_CHECKING:
+    from services.runtime.jobs import JobQueue
 
 
 @pytest.mark.parametrize(("jitter", "share"), [(0.0, 0.5), (1.0, 1.0)])

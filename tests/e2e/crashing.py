@@ -1,0 +1,63 @@
+"""``lockstep up`` that kills itself at a named moment: python -m tests.e2e.crashing MOMENT up …
+
+The product has no switch for this. The moment is put into the parts from outside, in this process only.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from gateway.cli.main import main
+from services.pr import server as pr_server
+from services.sync import importer, store
+
+PUBLICATION = (
+    "reserve:before",
+    "reserve:after",
+    "commit:before",
+    "commit:after",
+    "push:before",
+    "push:after",
+    "open:before",
+    "open:after",
+)
+MERGE = ("merge:before", "merge:after", "settle:before")
+CLOSE = ("close:before", "close:after", "release:before", "release:after")
+IMPORT = ("fetched", "parsing", "planned", "written", "committed")
+
+
+def die(*_: object) -> None:
+    """End this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(moment: str) -> None:
+    """Make this process die at a moment of a publication or an import."""
+    if ":" in moment:
+        pr_server.wire = partial(pr_server.wire, checkpoint=lambda name: die() if name == moment else None)  # type: ignore[assignment]
+        return
+    {
+        "fetched": lambda: _before(importer, "list_changes"),
+        "parsing": lambda: _before(importer, "parse_files"),
+        "planned": lambda: _before(importer, "apply_plan"),
+        "written": lambda: _before(store, "set_imported"),
+        "committed": lambda: _before(importer, "RunResult"),
+    }[moment]()
+
+
+def _before(module: Any, name: str) -> None:
+    original: Callable[..., Any] = getattr(module, name)
+
+    def dying(*arguments: Any, **named: Any) -> Any:
+        die()
+        return original(*arguments, **named)
+
+    setattr(module, name, dying)
+
+
+if __name__ == "__main__":
+    arm(sys.argv[1])
+    sys.exit(main(sys.argv[2:]))
