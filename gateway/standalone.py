@@ -1,6 +1,6 @@
 """All of Lockstep in one process: databases, keys, four gRPC servers, the publication worker, the gateway.
 
-The services talk over sockets in a folder that only this user can enter (over loopback on Windows).
+The services talk over sockets in the data folder, which only this user can enter (over loopback on Windows).
 Everything is started in ``running`` and stopped in the opposite order.
 """
 
@@ -121,7 +121,7 @@ class _Services:
         self._settings = settings
         self._data = data
         self._clock = clock
-        self._folder = _socket_folder(stack)
+        self._folder = _socket_folder(stack, data)
         secrets = settings.secrets
         self._internal = (secrets.internal_key.get_secret_value() or data_folder.internal_key(data)).encode()
         self._master = secrets.master_keys.get_secret_value() or data_folder.master_key(data)
@@ -265,15 +265,18 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
         ) from error
 
 
-def _socket_folder(stack: ExitStack) -> str:
-    """Make the folder of the services' sockets; empty on Windows."""
+def _socket_folder(stack: ExitStack, data: Path) -> str:
+    """Make the folder of the services' sockets, without what a killed process left; empty on Windows."""
     if sys.platform == "win32":
         return ""
-    wanted = tempfile.gettempdir()
-    base = wanted if len(wanted) < MAX_SOCKET_FOLDER else "/tmp"  # noqa: S108  the new folder inside is private
-    folder = tempfile.mkdtemp(prefix="lockstep-", dir=base)
+    folder = data / "run"
+    if len(str(folder)) > MAX_SOCKET_FOLDER:
+        folder = Path(tempfile.mkdtemp(prefix="lockstep-"))
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return str(folder)
 
 
 def _hosts(settings: Settings) -> frozenset[str]:

@@ -73,8 +73,8 @@ async def change_workspace(
         request_id=caller.request_id,
     )
     changed = (await call(services.auth.UpdateWorkspace, request, caller.identity)).workspace
-    if (changed.repository_url, changed.upstream_url) != (workspace.repository_url, workspace.upstream_url):
-        # The mirror is a cache of the old remote.
+    if _remote(changed) != _remote(workspace):
+        # The mirror is a cache of the old remote; git asks auth for the new one when it has none.
         await call(services.git.DropMirror, git_pb2.DropMirrorRequest(workspace_id=workspace.id), caller.identity)
     return answer(convert.workspace(changed))
 
@@ -201,6 +201,10 @@ async def all_workspaces(services: Services, caller: Caller) -> list[auth_pb2.Wo
         token = page.next_page_token
         if not token:
             return found
+
+
+def _remote(workspace: auth_pb2.Workspace) -> tuple[str, str, str]:
+    return workspace.repository_url, workspace.upstream_url, workspace.branch
 
 
 async def _collections(services: Services, caller: Caller, workspace_id: str) -> list[sync_pb2.Collection]:

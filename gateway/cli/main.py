@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid input, 3 a conflict or quaranti
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -37,6 +38,7 @@ app = typer.Typer(
     name="lockstep",
     help="Keeps a team's database and its Git repository in step.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -48,9 +50,13 @@ def root(
         Path | None,
         typer.Option("--data", help="Data folder of a standalone Lockstep; LOCKSTEP_DATA when left out."),
     ] = None,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
     """Keep a team's database and its Git repository in step."""
     del data  # Read from the context by the commands that need it.
+    if show_version:
+        typer.echo(f"lockstep {version('lockstep')}")
+        raise typer.Exit
 
 
 for area in (

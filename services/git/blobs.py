@@ -66,12 +66,13 @@ def _read(mirror: Mirror, oids: Sequence[str], limit: int, given: _Given) -> Ite
 def _pieces(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[Piece]:
     with mirror.pool.lease(mirror.path) as reader:
         infos = list(reader.info(oids))
+        # A damaged object is announced as missing, too.
+        if not all(info.kind for info in infos) and mirror.lacks_objects():
+            raise GitFailed("cat-file", 128, "fatal: missing blob")
         wanted = [info for info in infos if _readable(info, limit)]
         pieces = reader.blobs(wanted)
         for info in infos:
             if not _readable(info, limit):
-                if not info.kind:
-                    mirror.suspect()
                 yield Piece(info.oid, info.size if info.kind == "blob" else -1, b"", 0, last=True)
                 continue
             for _, offset, data in pieces:

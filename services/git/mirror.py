@@ -11,16 +11,15 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
 from services.core.errors import LockstepError, NotFoundError, StateError, UnavailableError
-from services.git import names, transfer
+from services.git import names, transfer, upkeep
 from services.git.failures import GitFailed, local_error, unknown_commit
 from services.git.locks import Held, WriterLocks
 from services.git.objects import Info, ObjectPool
-from services.git.packs import BEGUN
 from services.git.ports import RemoteAddress, Workspaces
 from services.git.remotes import Remote, push_of, target_of
 from services.git.runner import Runner
@@ -30,23 +29,7 @@ _T = TypeVar("_T")
 
 TARGET: Final = "refs/remotes/target/"
 SEEN: Final = "refs/lockstep/seen/"
-_MANY_PACKS: Final = 50
-_ABANDONED_SECONDS: Final = 24 * 3600
-_CONFIG: Final = """\
-[core]
-\trepositoryformatversion = 0
-\tfilemode = true
-\tbare = true
-\thooksPath = /dev/null
-[gc]
-\tauto = 0
-[transfer]
-\tfsckObjects = true
-[fetch "fsck"]
-\tzeroPaddedFilemode = ignore
-\tmissingSpaceBeforeDate = ignore
-\tbadTimezone = ignore
-"""
+_RECHECK_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,14 +43,18 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Parts:
-    """What mirrors are worked with; one of each in a service."""
+    """What mirrors are worked with; one of each in a service.
+
+    ``suspects`` are looked at by the next fetch; ``checked`` is when a mirror was last looked at, monotonic.
+    """
 
     root: Path
     runner: Runner
     pool: ObjectPool
     locks: WriterLocks
     workspaces: Workspaces
-    suspects: set[Path]
+    suspects: set[Path] = field(default_factory=set)
+    checked: dict[Path, float] = field(default_factory=dict)
 
 
 class Mirror:
@@ -194,6 +181,19 @@ class Mirror:
                     pass
             self._seen = self._inode()
 
+    def lacks_objects(self) -> bool:
+        """Say whether objects are missing that refs of the mirror reach.
+
+        It costs as much as the mirror has objects, so it is looked into once a minute at most; in between
+        the answer is no, and the next fetch looks.
+        """
+        now = time.monotonic()
+        if now - self._parts.checked.get(self.path, -_RECHECK_SECONDS) < _RECHECK_SECONDS:
+            self.suspect()
+            return False
+        self._parts.checked[self.path] = now
+        return not self._connected()
+
     def suspect(self) -> None:
         """Have the next fetch look for damage first."""
         self._parts.suspects.add(self.path)
@@ -217,11 +217,12 @@ class Mirror:
         """Hold the workspace's writer lock, with nothing left over from a writer that died."""
         with self._parts.locks.hold(self._lock_file) as held:
             if held.unclean:
-                self._sweep()
+                upkeep.sweep(self.path)
             yield held
 
     def drop(self) -> None:
-        """Remove the mirror."""
+        """Remove the mirror, and with it what is remembered of the workspace's remotes."""
+        self._parts.workspaces.forget(*self._ids)
         with self.writing():
             self._remove()
 
@@ -258,7 +259,7 @@ class Mirror:
         place.mkdir(mode=0o700)
         try:
             self.runner.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], at=place)
-            (place / "config").write_text(_CONFIG, encoding="ascii")
+            (place / "config").write_text(upkeep.CONFIG, encoding="ascii")
             spec = f"+refs/heads/{branch}:{TARGET}{branch}"
             yield from transfer.fetch(self.runner, place, self.target(), [spec], held.fd)
             self._remove()
@@ -276,12 +277,11 @@ class Mirror:
         if self.path not in self._parts.suspects:
             return True
         self._parts.suspects.discard(self.path)
-        done = self.runner.run(
-            ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"],
-            at=self.path,
-            good=range(256),
-        )
-        return done.code == 0
+        return self._connected()
+
+    def _connected(self) -> bool:
+        args = ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"]
+        return self.runner.run(args, at=self.path, good=range(256)).code == 0
 
     def _fetch_by_name(self, oid: str) -> None:
         address = self.address()
@@ -307,8 +307,7 @@ class Mirror:
             self.runner.run(["update-ref", "-d", "--end-of-options", name], at=self.path)
 
     def _tidy(self, held: Held) -> None:
-        packs = self.path / "objects" / "pack"
-        if sum(1 for _ in packs.glob("*.pack")) > _MANY_PACKS:
+        if upkeep.has_many_packs(self.path):
             self.runner.run(["repack", "-d", "-l", "-q", "--geometric=2"], at=self.path, keep_fd=held.fd)
 
     def _remove(self) -> None:
@@ -319,23 +318,3 @@ class Mirror:
             gone = self.path.with_name(f"{self.path.name}.tmp-{secrets.token_hex(8)}")
             self.path.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
-
-    def _sweep(self) -> None:
-        """Remove what a writer that died has left: nobody else can own it while this lock is held."""
-        for folder in self.path.parent.glob(f"{self.path.name}.tmp-*"):
-            shutil.rmtree(folder, ignore_errors=True)
-        begun_before = time.time() - _ABANDONED_SECONDS
-        for file in self.path.parent.glob(f"{self.path.name}{BEGUN}*"):
-            if file.stat().st_mtime < begun_before:
-                file.unlink(missing_ok=True)
-        left = [
-            *self.path.glob("*.lock"),
-            *self.path.glob("refs/**/*.lock"),
-            *self.path.glob("objects/**/*.lock"),
-        ]
-        left += [*self.path.glob("objects/**/tmp_*"), *self.path.glob("objects/incoming-*")]
-        for item in left:
-            if item.is_dir():
-                shutil.rmtree(item, ignore_errors=True)
-            else:
-                item.unlink(missing_ok=True)

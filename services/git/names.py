@@ -8,22 +8,16 @@ import re
 from typing import Final
 
 from services.core.errors import FieldViolation, InvalidInputError
+from services.core.paths import MAX_PATH_BYTES, path_problem
 
 EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 MAX_NAME_BYTES: Final = 255
-MAX_PATH_BYTES: Final = 4096
 MAX_DEPTH: Final = 200
 
 _ID: Final = re.compile(r"[a-z0-9-]{1,64}\Z")
 _OID: Final = re.compile(r"[0-9a-f]{40}\Z")
 _BAD_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|\A[/.-]|[/.]\Z|/-")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9_./*@+-]{1,255}\Z")
-# What HFS+ ignores inside a name, as UTF-8 (utf8.c of git, next_hfs_char).
-_HFS_IGNORED: Final = re.compile(
-    b"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf",
-)
-_NTFS_GIT: Final = re.compile(rb"(\.git|git~1)[ .]*(:.*)?\Z", re.IGNORECASE | re.DOTALL)
-_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 def identifier(value: str, field: str) -> str:
@@ -69,20 +63,11 @@ def ref_pattern(value: str, field: str = "patterns") -> str:
 def path(value: bytes, field: str = "path") -> bytes:
     """Give a path that Lockstep may write; raise InvalidInputError for one that could do harm.
 
-    Refused: empty, absolute, over-long, ``.``, ``..`` and ``.git`` in any spelling that HFS+ or NTFS takes
-    for it, control bytes, a backslash, a leading dash in the first folder or file.
+    The rule is the records' own (``services.core.paths``), so that whatever was imported can be published.
     """
     readable_path(value, field)
-    if _CONTROL.search(value) or b"\\" in value or value.startswith(b"-"):
+    if path_problem(value) or value.count(b"/") >= MAX_DEPTH:
         raise _refused_path(field, value)
-    if value.count(b"/") >= MAX_DEPTH:
-        raise _refused_path(field, value)
-    for name in value.split(b"/"):
-        plain = _HFS_IGNORED.sub(b"", name)
-        if name in (b".", b"..") or _NTFS_GIT.match(name) or _NTFS_GIT.match(plain):
-            raise _refused_path(field, value)
-        if len(name) > MAX_NAME_BYTES:
-            raise _refused_path(field, value)
     return value
 
 

@@ -39,9 +39,10 @@ class Info(NamedTuple):
 class Reader:
     """One process, leased to one caller at a time."""
 
-    def __init__(self, process: Process) -> None:
-        """Take a process that has just been started."""
+    def __init__(self, process: Process, evictions: int) -> None:
+        """Take a process that has just been started, and how often its mirror had gone away until then."""
         self.process = process
+        self.evictions = evictions
         self.used_at = 0.0
         self._window = max(1, min(WINDOW, _capacity(process) // _COMMAND_BYTES))
 
@@ -138,13 +139,13 @@ class ObjectPool:
         self._clock = clock
         self._guard = threading.Lock()
         self._idle: dict[Path, list[Reader]] = {}
+        self._evictions: dict[Path, int] = {}
+        self._timer: threading.Timer | None = None
 
     @contextlib.contextmanager
     def lease(self, mirror: Path) -> Iterator[Reader]:
         """Lease a reader of a mirror; it ends with the call if that ends early."""
-        reader = self._take(mirror) or Reader(
-            self._runner.open(["cat-file", "--batch-command", "--buffer"], at=mirror),
-        )
+        reader = self._take(mirror)
         limit = self._runner.policy.timeout_seconds
         watched = self._runner.watchdog.watch(reader.process.popen, current_call(), limit)
         whole = False
@@ -153,46 +154,69 @@ class ObjectPool:
             whole = True
         finally:
             self._runner.watchdog.release(watched)
-            if whole and reader.process.popen.poll() is None:
-                self._give_back(mirror, reader)
-            else:
-                reader.process.close()
+            self._give_back(mirror, reader, fit=whole and reader.process.popen.poll() is None)
 
     def evict(self, mirror: Path) -> None:
-        """End the idle readers of a mirror that is going away."""
+        """End the readers of a mirror that is going away: the idle ones now, leased ones when they come back."""
         with self._guard:
+            self._evictions[mirror] = self._evictions.get(mirror, 0) + 1
             gone = self._idle.pop(mirror, [])
         for reader in gone:
             reader.process.close()
 
     def close(self) -> None:
         """End all idle readers."""
+        with self._guard:
+            if self._timer:
+                self._timer.cancel()
         for mirror in list(self._idle):
             self.evict(mirror)
 
-    def _take(self, mirror: Path) -> Reader | None:
+    def _take(self, mirror: Path) -> Reader:
         with self._guard:
+            evictions = self._evictions.get(mirror, 0)
             while readers := self._idle.get(mirror):
                 reader = readers.pop()
                 if reader.process.popen.poll() is None:
                     return reader
                 reader.process.close()
-        return None
+        process = self._runner.open(["cat-file", "--batch-command", "--buffer"], at=mirror)
+        return Reader(process, evictions)
 
-    def _give_back(self, mirror: Path, reader: Reader) -> None:
-        now = self._clock()
-        reader.used_at = now
+    def _give_back(self, mirror: Path, reader: Reader, *, fit: bool) -> None:
+        reader.used_at = self._clock()
+        gone: list[Reader] = []
         with self._guard:
-            readers = self._idle.setdefault(mirror, [])
-            readers.append(reader)
-            everyone = sorted((r.used_at, m) for m, rs in self._idle.items() for r in rs)
-            surplus = len(everyone) - IN_ALL
-            gone = [
-                self._idle[m].pop(0)
-                for number, (used_at, m) in enumerate(everyone)
-                if number < surplus or now - used_at > IDLE_SECONDS
-            ]
-            if len(readers) > PER_MIRROR:
-                gone.append(readers.pop(0))
+            if fit and reader.evictions == self._evictions.get(mirror, 0):
+                readers = self._idle.setdefault(mirror, [])
+                readers.append(reader)
+                if len(readers) > PER_MIRROR:
+                    gone.append(readers.pop(0))
+            else:
+                gone.append(reader)
+            gone += self._surplus()
         for old in gone:
             old.process.close()
+
+    def _surplus(self) -> list[Reader]:
+        """Take out what is too old or too many; see to it that somebody looks again."""
+        now = self._clock()
+        everyone = sorted((r.used_at, mirror) for mirror, readers in self._idle.items() for r in readers)
+        surplus = len(everyone) - IN_ALL
+        gone = [
+            self._idle[mirror].pop(0)
+            for number, (used_at, mirror) in enumerate(everyone)
+            if number < surplus or now - used_at >= IDLE_SECONDS
+        ]
+        if len(gone) < len(everyone) and self._timer is None:
+            self._timer = threading.Timer(IDLE_SECONDS, self._look_again)
+            self._timer.daemon = True
+            self._timer.start()
+        return gone
+
+    def _look_again(self) -> None:
+        with self._guard:
+            self._timer = None
+            gone = self._surplus()
+        for reader in gone:
+            reader.process.close()

@@ -128,9 +128,7 @@ class Process:
 
     def scrub(self, text: str) -> str:
         """Give text without this process's secrets, or anything that looks like one."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[redacted]")
-        return redact(_USERINFO.sub("", text))
+        return scrubbed(text, self._secrets)
 
     def _start_drain(self, pipe: IO[bytes]) -> None:
         def drain() -> None:
@@ -281,6 +279,13 @@ class Runner:
             environment[f"GIT_CONFIG_VALUE_{number}"] = value
         environment["GIT_CONFIG_COUNT"] = str(len(config))
         return environment
+
+
+def scrubbed(text: str, secrets: Sequence[str]) -> str:
+    """Give text without the secrets, credentials in addresses, and anything that looks like a token."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return redact(_USERINFO.sub("", text))
 
 
 def _libraries(environ: Mapping[str, str]) -> dict[str, str]:

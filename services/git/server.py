@@ -42,7 +42,6 @@ def wire(data_dir: Path, workspaces: Workspaces, policy: Policy) -> GitServicer:
         pool=pool,
         locks=WriterLocks(policy.lock_seconds),
         workspaces=workspaces,
-        suspects=set(),
     )
     return GitServicer(parts, partial(_close, pool, runner))
 

@@ -21,7 +21,7 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
 
     def __init__(self, parts: Parts, close: Callable[[], None]) -> None:
         """Take what mirrors are worked with, and what to do at the end."""
-        self._parts = parts
+        self.parts = parts
         self.close = close
 
     def Fetch(self, request: git_pb2.FetchRequest, context: grpc.ServicerContext) -> Iterator[git_pb2.FetchResponse]:
@@ -151,7 +151,7 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         if not identity.service:
             # Who removes or re-addresses a workspace; the mirror itself is only a cache.
             identity.require(Role.ADMIN)
-            Mirror(self._parts, identity.tenant_id, request.workspace_id).drop()
+            Mirror(self.parts, identity.tenant_id, request.workspace_id).drop()
         else:
             self._write(request.workspace_id).drop()
         return git_pb2.DropMirrorResponse()
@@ -161,9 +161,9 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         if identity.service:
             identity.require_service(*_WRITERS)
         identity.require(Role.VIEWER)
-        return Mirror(self._parts, identity.tenant_id, workspace_id)
+        return Mirror(self.parts, identity.tenant_id, workspace_id)
 
     def _write(self, workspace_id: str) -> Mirror:
         identity = caller()
         identity.require_service(*_WRITERS)
-        return Mirror(self._parts, identity.tenant_id, workspace_id)
+        return Mirror(self.parts, identity.tenant_id, workspace_id)

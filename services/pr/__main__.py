@@ -1,12 +1,16 @@
 """``python -m services.pr``: serves publications in server mode."""
 
 import sys
+from typing import Final
 
 from protos.git.v1 import git_pb2_grpc
 from protos.sync.v1 import sync_pb2_grpc
 from services.pr.server import FULL_NAME, Timing, register, wire
 from services.pr.tables import metadata
 from services.runtime import launch
+
+# A job that runs longer is another replica's when its lease ends.
+WORKER_SECONDS: Final = 5.0
 
 
 def service(environment: launch.Environment) -> launch.Service:
@@ -24,7 +28,7 @@ def service(environment: launch.Environment) -> launch.Service:
     )
 
     def close() -> None:
-        worker.stop()
+        worker.stop(WORKER_SECONDS)
         database.close()
 
     worker.start()
@@ -32,6 +36,7 @@ def service(environment: launch.Environment) -> launch.Service:
         full_name=FULL_NAME,
         register=lambda server: register(server, servicer),
         verifier=environment.verifier,
+        drain=lambda: worker.stop(0.0),
         close=close,
     )
 

@@ -21,14 +21,14 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from protos.auth.v1 import auth_pb2, auth_pb2_grpc
-from services.core.errors import InvalidInputError, LockstepError
+from services.core.errors import InvalidInputError, LockstepError, UnavailableError
 from services.runtime import clients, config, logs, serve
 from services.runtime.database import Database, sqlite_url
 from services.runtime.identity import Verifier
 from services.runtime.tls import Certificates
 
-# Kubernetes gives 30 seconds between SIGTERM and SIGKILL.
-DRAIN_SECONDS: Final = 25.0
+# Kubernetes gives 30 seconds between SIGTERM and SIGKILL; what a service closes after the drain needs some.
+DRAIN_SECONDS: Final = 20.0
 KEY_SECONDS: Final = 10.0
 
 log = structlog.get_logger(__name__)
@@ -42,6 +42,8 @@ class Service:
     register: Callable[[grpc.Server], None]
     verifier: Verifier
     public_methods: frozenset[str] = frozenset()
+    # Called when the end begins, while calls go on: take up no new work.
+    drain: Callable[[], None] = lambda: None
     # Called after the last call has ended: stops workers, closes databases.
     close: Callable[[], None] = lambda: None
 
@@ -70,8 +72,21 @@ class Environment:
             raise _missing("database_url", "give the URL of a PostgreSQL database")
         if not url:
             self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = Database.open(url or sqlite_url(self.settings.data / f"{self.name}.db"), self.name, metadata)
-        database.migrate()
+        try:
+            database = Database.open(url or sqlite_url(self.settings.data / f"{self.name}.db"), self.name, metadata)
+        except sa.exc.ArgumentError:
+            # Its own text may hold the password.
+            raise _wrong_database() from None
+        if self.settings.mode == "server" and database.dialect != "postgresql":
+            raise _wrong_database()
+        try:
+            database.migrate()
+        except sa.exc.DBAPIError as error:
+            first = str(error.orig).strip().partition("\n")[0]
+            raise UnavailableError(
+                f"the tables of {self.name} cannot be brought to this version: {first}",
+                remedy="let the database's user create schemas and tables",
+            ) from error
         return database
 
     @cached_property
@@ -116,6 +131,7 @@ def main(name: str, wire: Callable[[Environment], Service]) -> int:
     log.info("serving", service=service.full_name, address=running.address)
     ended.wait()
     log.info("draining", service=service.full_name)
+    service.drain()
     running.stop(DRAIN_SECONDS)
     service.close()
     return 0
@@ -144,16 +160,30 @@ def start(
         verifier=service.verifier,
         public_methods=service.public_methods,
     )
-    if settings.metrics_port:
-        prometheus_client.start_http_server(settings.metrics_port)
+    serve_metrics(settings.metrics_port)
     return service, running
+
+
+def serve_metrics(port: int) -> None:
+    """Answer Prometheus on a port of its own; 0 is off. Raises UnavailableError when it is taken."""
+    if not port:
+        return
+    try:
+        prometheus_client.start_http_server(port)
+    except OSError as error:
+        raise UnavailableError(
+            f"metrics cannot be served on port {port}: {error.strerror}",
+            remedy="stop what listens there, or set metrics_port (LOCKSTEP_METRICS_PORT)",
+        ) from error
 
 
 def certificates_of(settings: config.Settings) -> Certificates | None:
     """Give the files of TLS; InvalidInputError when one is missing that server mode, or the others, need."""
     tls = settings.tls
     if tls.certificate and tls.key and tls.authority:
-        return Certificates(tls.certificate, tls.key, tls.authority)
+        certificates = Certificates(tls.certificate, tls.key, tls.authority)
+        certificates.check()
+        return certificates
     if settings.mode == "server" or tls.certificate or tls.key or tls.authority:
         missing = next(key for key in ("certificate", "key", "authority") if getattr(tls, key) is None)
         raise _missing(f"tls.{missing}", "name certificate, key and authority; services speak mutual TLS only")
@@ -167,6 +197,13 @@ def _default_listen(name: str, settings: config.Settings) -> str:
 
 def _is_loopback(address: str) -> bool:
     return address.startswith(("unix:", "127.", "localhost:", "[::1]:"))
+
+
+def _wrong_database() -> InvalidInputError:
+    return InvalidInputError(
+        "the setting database_url (LOCKSTEP_DATABASE_URL) is no address of a PostgreSQL database",
+        remedy="write it like postgresql://user:password@host/database",
+    )
 
 
 def _missing(key: str, remedy: str) -> InvalidInputError:

@@ -13,12 +13,16 @@ from services.runtime.identity import Verifier
 from services.runtime.interceptors import ServiceInterceptor
 from services.runtime.tls import Certificates
 
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+# A file of the largest default size (git.max_file_bytes) fits, with room for its wrapping.
+MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # Proxies of the environment are never meant for calls between services.
     ("grpc.enable_http_proxy", 0),
+    # A service that was away is called again within seconds; by default up to two minutes pass.
+    ("grpc.initial_reconnect_backoff_ms", 250),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 
 

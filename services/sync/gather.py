@@ -6,7 +6,7 @@ from typing import Final
 
 from protos.git.v1 import git_pb2
 from services.core.collection import BadIdError, Collection
-from services.core.errors import NotFoundError, StateError
+from services.core.errors import NotFoundError, StateError, UnavailableError
 from services.core.formats import format_of
 from services.core.importing import ParsedFile, RejectedFile
 from services.core.paths import path_problem
@@ -78,10 +78,16 @@ def parse_files(gathered: Gathered, files: Iterable[tuple[bytes, Blob]]) -> Iter
 def parse_file(collection: Collection, path: bytes, blob: Blob, rank: int | None) -> ParsedFile | RejectedFile:
     """Give the record in a file, or why there is none."""
     form = format_of(path)
+    if blob.size < 0:
+        # The mirror is damaged, not the file: the next fetch rebuilds it.
+        raise UnavailableError(
+            f"the mirror lacks the content of '{path.decode('utf-8', 'replace')}'",
+            remedy="run `lockstep git-pull` again; nothing was changed",
+            reason="MISSING_BLOB",
+        )
     if blob.data is None or form is None:
-        rule = "too-large" if blob.size >= 0 else "not-a-file"
         message = f"the file has {blob.size} bytes; raise git.max_file_bytes or make it smaller"
-        return RejectedFile(path, blob.oid, rule, message if blob.size >= 0 else "the blob is missing in Git")
+        return RejectedFile(path, blob.oid, "too-large", message)
     try:
         value = form.parse(blob.data)
         record_id = collection.id_of(path, value)

@@ -109,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._answer(*answer)
 
-    do_POST = do_GET
+    def do_POST(self) -> None:
+        """Answer a Git client."""
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
         """Keep quiet."""

@@ -1,6 +1,7 @@
 """A whole Lockstep in one process, its command line, and a remote to work on."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 
 from gateway import standalone
 from gateway.cli.main import main
+from services.runtime import logs
 from services.runtime.config import Settings
 from tests.remote import Remote
 
@@ -48,6 +51,16 @@ class Done:
 
 
 Lockstep = Callable[..., Done]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep the services' logs out of what commands print; they share this process with the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "configure", lambda _level: None)
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        yield
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

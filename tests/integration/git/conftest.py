@@ -37,7 +37,7 @@ class KnownWorkspaces:
             raise NotFoundError(f"there is no workspace {workspace_id!r}", remedy="add it")
         return self.known[tenant_id, workspace_id]
 
-    def forget(self, tenant_id: str, workspace_id: str) -> None:
+    def forget(self, tenant_id: str, workspace_id: str) -> None:  # noqa: ARG002  the port's signature
         self.forgotten += 1
 
     def put(

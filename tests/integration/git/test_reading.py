@@ -10,16 +10,26 @@ import pytest
 
 from protos.git.v1 import git_pb2, git_pb2_grpc
 from services.core import errors
+from services.git import objects
 from services.runtime.identity import Role
 from tests.integration.git.conftest import META, WORKSPACE, Service, commit_file, fetch, processes_at
 from tests.standins.git_http import git
 
-ODD_NAMES = [b"new\nline.json", b'quo"te.json', b"non-utf8-\xff\xfe.json", b"$HOME.json", b"tab\t.json", b":(glob)*.json"]
+ODD_NAMES = [
+    b"new\nline.json",
+    b'quo"te.json',
+    b"non-utf8-\xff\xfe.json",
+    b"$HOME.json",
+    b"tab\t.json",
+    b":(glob)*.json",
+]
 
 
 def raw_commit(bare: Path, files: dict[bytes, bytes], mode: str = "100644") -> str:
     """Commit files with any name to main, without a work tree."""
-    stream = b"commit refs/heads/main\ncommitter T <t@lockstep.invalid> 1700000000 +0000\ndata 0\nfrom refs/heads/main^0\n"
+    stream = (
+        b"commit refs/heads/main\ncommitter T <t@lockstep.invalid> 1700000000 +0000\ndata 0\nfrom refs/heads/main^0\n"
+    )
     for name, content in files.items():
         quoted = b"".join(b"\\%03o" % byte for byte in name)
         stream += b'M %s inline "%s"\ndata %d\n%s\n' % (mode.encode(), quoted, len(content), content)
@@ -27,7 +37,10 @@ def raw_commit(bare: Path, files: dict[bytes, bytes], mode: str = "100644") -> s
     return git(bare, "rev-parse", "main")
 
 
-def changed(stub: git_pb2_grpc.GitServiceStub, old: str, new: str, *folders: bytes, renames: bool = False) -> list[git_pb2.ChangedPath]:
+def changed(
+    stub: git_pb2_grpc.GitServiceStub, old: str, new: str, *folders: bytes, renames: bool = False
+) -> list[git_pb2.ChangedPath]:
+    """Give the changes between two trees."""
     request = git_pb2.ListChangedPathsRequest(
         workspace_id=WORKSPACE, old_oid=old, new_oid=new, folders=folders, find_renames=renames
     )
@@ -35,6 +48,7 @@ def changed(stub: git_pb2_grpc.GitServiceStub, old: str, new: str, *folders: byt
 
 
 def read(stub: git_pb2_grpc.GitServiceStub, *batches: list[str], limit: int = 0) -> list[git_pb2.BlobPiece]:
+    """Stream blobs; give the pieces."""
     requests = [git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=batches[0], max_blob_bytes=limit)]
     requests += [git_pb2.ReadBlobsRequest(oids=batch) for batch in batches[1:]]
     answers = list(stub.ReadBlobs(iter(requests), metadata=META))
@@ -229,8 +243,18 @@ def test_history_is_paged_and_narrowed(service: Service, remote: Path) -> None:
     stub = service.stub()
     head = git(remote, "rev-parse", "main")
 
-    def page(**fields: object) -> git_pb2.ListCommitsResponse:
-        return stub.ListCommits(git_pb2.ListCommitsRequest(workspace_id=WORKSPACE, to_oid=head, **fields), metadata=META)  # type: ignore[arg-type]
+    def page(
+        page_size: int = 0, page_token: str = "", from_oid: str = "", path: bytes = b""
+    ) -> git_pb2.ListCommitsResponse:
+        request = git_pb2.ListCommitsRequest(
+            workspace_id=WORKSPACE,
+            to_oid=head,
+            from_oid=from_oid,
+            path=path,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return stub.ListCommits(request, metadata=META)
 
     first = page(page_size=2)
     assert [commit.message for commit in first.commits] == ["commit 2\n", "commit 1\n"]
@@ -308,3 +332,16 @@ def test_a_cancelled_read_ends_its_process(service: Service, remote: Path) -> No
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert sum(len(piece.data) for piece in read(stub, oids)) == 100 * 100_000
+
+
+def test_idle_readers_end(service: Service, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that nobody has used for a while ends by itself."""
+    monkeypatch.setattr(objects, "IDLE_SECONDS", 0.3)
+    stub = service.stub()
+    head = fetch(stub).new_oid
+    read(stub, [git(remote, "rev-parse", f"{head}:README.md")])
+    assert processes_at(service.mirror())
+    deadline = time.monotonic() + 10
+    while processes_at(service.mirror()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -41,6 +41,7 @@ def stuck(host: GitHost, after: int = 0) -> Iterator[None]:
 
 
 def until(what: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for something to become true."""
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline
@@ -225,7 +226,7 @@ def test_a_waiting_writer_gives_up_in_time(start: Callable[..., Service], bare: 
     stub = service.stub()
     fetch(stub)
     commit_file(bare, "records/n.json", "{}")
-    locks = service.servicer._parts.locks
+    locks = service.servicer.parts.locks
     with locks.hold(service.mirror().with_suffix(".lock")), pytest.raises(errors.BusyError) as busy:
         fetch(stub)
     assert busy.value.retry_after > 0

@@ -21,15 +21,18 @@ LINKS = (b"120000", b"160000")
 
 
 def below(path: bytes, folder: bytes) -> bool:
+    """Say whether a path is in a folder."""
     return path.startswith(folder + b"/")
 
 
 def without_conflicts(files: dict[bytes, tuple[bytes, bytes]]) -> dict[bytes, tuple[bytes, bytes]]:
+    """Leave out files that others need as folders."""
     return {p: v for p, v in files.items() if not any(below(q, p) for q in files)}
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an empty bare repository."""
     path = tmp_path_factory.mktemp("index") / "r.git"
     git(path.parent, "init", "-q", "--bare", path)
     return path
@@ -44,7 +47,9 @@ def by_index(repository: Path, steps: list[bytes]) -> str:
         args = ["git", "update-index", "--replace", "-z", "--index-info"]
         subprocess.run(args, cwd=repository, env=environment, input=lines, check=True)
     args = ["git", "write-tree", "--missing-ok"]
-    return subprocess.run(args, cwd=repository, env=environment, capture_output=True, check=True).stdout.decode().strip()
+    return (
+        subprocess.run(args, cwd=repository, env=environment, capture_output=True, check=True).stdout.decode().strip()
+    )
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -86,7 +91,11 @@ def test_edits_give_the_tree_that_the_index_gives(
 
 
 def with_modes(
-    root: bytes, files: dict[bytes, tuple[bytes, bytes]], store: dict[bytes, bytes], write: trees.WriteTree, at: bytes = b""
+    root: bytes,
+    files: dict[bytes, tuple[bytes, bytes]],
+    store: dict[bytes, bytes],
+    write: trees.WriteTree,
+    at: bytes = b"",
 ) -> bytes:
     """Give a tree whose files have the modes they should."""
     made = b""

@@ -117,13 +117,13 @@ class SyncWorld:
         """Delete a record."""
         self.sync.DeleteRecord(sync_pb2.DeleteRecordRequest(workspace_id=WORKSPACE, record_id=record_id))
 
-    def records(self, **filters: Any) -> dict[str, Any]:
+    def records(self, workspace: str = WORKSPACE, **filters: Any) -> dict[str, Any]:
         """Give the content of all records by id."""
         found: dict[str, Any] = {}
         token = ""
         while True:
             request = sync_pb2.ListRecordsRequest(
-                workspace_id=WORKSPACE, with_content=True, page_size=1000, page_token=token, **filters
+                workspace_id=workspace, with_content=True, page_size=1000, page_token=token, **filters
             )
             answer = self.sync.ListRecords(request)
             found |= {f"{r.collection}/{r.id}": (bytes(r.path), loads(r.content)) for r in answer.records}
@@ -143,9 +143,9 @@ class SyncWorld:
         )
         return self.sync.ResolveConflict(request).record
 
-    def quarantine(self) -> list[sync_pb2.QuarantinedFile]:
+    def quarantine(self, workspace: str = WORKSPACE) -> list[sync_pb2.QuarantinedFile]:
         """Give the files in quarantine."""
-        request = sync_pb2.ListQuarantineRequest(workspace_id=WORKSPACE, page_size=1000)
+        request = sync_pb2.ListQuarantineRequest(workspace_id=workspace, page_size=1000)
         return list(self.sync.ListQuarantine(request).files)
 
     def status(self) -> sync_pb2.GetSyncStatusResponse:

@@ -28,8 +28,6 @@ BAD_PATHS = [
     b"GIT~1/config",
     b".g\xe2\x80\x8cit/config",
     b"\xef\xbb\xbf.git",
-    b"a\\b",
-    b"-a",
     b"a\nb",
     b"a\x7f",
     b"a\0b",

@@ -43,6 +43,7 @@ ONE, TWO = b"1" * 20, b"2" * 20
 
 @pytest.fixture
 def store() -> Store:
+    """Give an empty store."""
     return Store()
 
 
