@@ -96,7 +96,7 @@ class Collection:
         relative = path.removeprefix(self._prefix).decode("utf-8", "surrogateescape")
         if self._excluding.take_path(relative) or format_of(path) is None:
             return None
-        return next((number for number, rule in enumerate(self._including) if rule.take_file(relative)), None)
+        return self._including.number(relative)
 
     def id_of(self, path: bytes, value: dict[str, Value]) -> str:
         """Give the id of the record in a file; raise BadIdError when it has none that can be used."""
@@ -136,8 +136,8 @@ class Collection:
         return f"{self.path}/".encode() if self.path else b""
 
     @cached_property
-    def _including(self) -> list["_Globs"]:
-        return [_Globs([pattern], re.NOFLAG) for pattern in self.include]
+    def _including(self) -> "_Globs":
+        return _Globs(self.include, re.NOFLAG)
 
     @cached_property
     def _excluding(self) -> "_Globs":
@@ -159,23 +159,27 @@ class _Globs:
     """Patterns, compiled. One with a slash speaks of the whole relative path, one without of a name."""
 
     def __init__(self, patterns: Sequence[str], flags: re.RegexFlag) -> None:
-        names = [_expression(pattern) for pattern in patterns if "/" not in pattern]
-        paths = [_expression(pattern) for pattern in patterns if "/" in pattern]
-        self._names = re.compile("|".join(names) or r"(?!)", flags | re.DOTALL).fullmatch
-        self._paths = re.compile("|".join(paths) or r"(?!)", flags | re.DOTALL).fullmatch if paths else None
+        # One group a pattern, so that a match tells which it was; those of the other kind match nothing.
+        groups = [("/" in pattern, f"({_expression(pattern)})") for pattern in patterns]
+        names = "|".join("((?!))" if deep else group for deep, group in groups)
+        paths = "|".join(group if deep else "((?!))" for deep, group in groups)
+        self._names = re.compile(names or "(?!)", flags | re.DOTALL).fullmatch
+        self._paths = re.compile(paths, flags | re.DOTALL).fullmatch if any(deep for deep, _ in groups) else None
         self._folders: dict[str, bool] = {}
 
-    def take_file(self, path: str) -> bool:
-        """Say whether a pattern takes a file by its own name or its path."""
-        name = path.rpartition("/")[2]
-        return bool(self._names(name)) or (self._paths is not None and bool(self._paths(path)))
+    def number(self, path: str) -> int | None:
+        """Give the number of the first pattern that takes a file by its own name or its path."""
+        name = self._names(path.rpartition("/")[2])
+        deep = self._paths(path) if self._paths else None
+        found = [match.lastindex for match in (name, deep) if match and match.lastindex]
+        return min(found) - 1 if found else None
 
     def take_path(self, path: str) -> bool:
         """Say whether a pattern takes a file or a folder that it lies in."""
         folder = path.rpartition("/")[0]
         if folder not in self._folders:
             self._folders[folder] = any(map(self._names, folder.split("/")))
-        return self._folders[folder] or self.take_file(path)
+        return self._folders[folder] or self.number(path) is not None
 
 
 def _expression(pattern: str) -> str:

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 from services.git.failures import GitFailed, local_error
 from services.git.mirror import Mirror
-from services.git.objects import Info
 
 BATCH_BYTES: Final = 1024 * 1024 - 2048
 MAX_BLOB_BYTES: Final = 10 * 1024 * 1024
@@ -65,25 +64,9 @@ def _read(mirror: Mirror, oids: Sequence[str], limit: int, given: _Given) -> Ite
 
 def _pieces(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[Piece]:
     with mirror.pool.lease(mirror.path) as reader:
-        infos = list(reader.info(oids))
-        # A damaged object is announced as missing, too.
-        if not all(info.kind for info in infos) and mirror.lacks_objects():
-            raise GitFailed("cat-file", 128, "fatal: missing blob")
-        wanted = [info for info in infos if _readable(info, limit)]
-        pieces = reader.blobs(wanted)
-        for info in infos:
-            if not _readable(info, limit):
-                yield Piece(info.oid, info.size if info.kind == "blob" else -1, b"", 0, last=True)
-                continue
-            for _, offset, data in pieces:
-                last = offset + len(data) == info.size
-                yield Piece(info.oid, info.size, data, offset, last)
-                if last:
-                    break
-        # The reader goes back to the pool only when nothing of its answers is left.
-        for _ in pieces:
-            pass
-
-
-def _readable(info: Info, limit: int) -> bool:
-    return info.kind == "blob" and info.size <= limit
+        for info, offset, data in reader.blobs(oids, limit):
+            if not info.kind and mirror.lacks_objects():
+                raise GitFailed("cat-file", 128, "fatal: missing blob")
+            blob = info.kind == "blob"
+            last = not blob or info.size > limit or offset + len(data) == info.size
+            yield Piece(info.oid, info.size if blob else -1, data, offset, last)

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from protos.common.v1 import common_pb2
 from protos.git.v1 import git_pb2
 from services.core.errors import InvalidInputError
+from services.core.paths import MAX_PATH_BYTES
 from services.git import commits, names
 from services.git.blobs import Piece
 from services.git.history import Change
@@ -102,7 +103,7 @@ def changes(values: Iterator[Change]) -> Iterator[git_pb2.ListChangedPathsRespon
     for value in values:
         batch.append(change(value))
         size += len(value.path) + len(value.old_path) + _CHANGE_OVERHEAD
-        if len(batch) >= CHANGES_A_MESSAGE or size >= _CHANGES_BYTES - _CHANGE_OVERHEAD - 2 * names.MAX_PATH_BYTES:
+        if len(batch) >= CHANGES_A_MESSAGE or size >= _CHANGES_BYTES - _CHANGE_OVERHEAD - 2 * MAX_PATH_BYTES:
             yield git_pb2.ListChangedPathsResponse(changes=batch)
             batch, size = [], 0
     if batch:

@@ -66,26 +66,31 @@ class Reader:
                     self._broken()
                 yield info, data[:-1]
 
-    def blobs(self, infos: Sequence[Info]) -> Iterator[tuple[Info, int, bytes]]:
-        """Give blobs that are there, in order, in pieces of at most PIECE bytes: info, offset, data."""
+    def blobs(self, oids: Sequence[str], limit: int) -> Iterator[tuple[Info, int, bytes]]:
+        """Give blobs, in order, in pieces of at most PIECE bytes: info, offset, data.
+
+        What is missing, is no blob or has more than ``limit`` bytes is one piece without data.
+        """
         read = self.process.stdout.read
-        found = iter(infos)
-        for window in self._windows("contents", [info.oid for info in infos]):
+        for window in self._windows("contents", oids):
             for oid in window:
-                info = next(found)
-                if self._header(oid) != info:
-                    self._broken()
+                info = self._header(oid)
+                if not info.kind:
+                    yield info, 0, b""
+                    continue
+                wanted = info.kind == "blob" and info.size <= limit
                 offset = 0
                 while info.size - offset > PIECE:
                     data = read(PIECE)
-                    yield info, offset, data
-                    offset += len(data)
-                    if not data:
+                    if len(data) != PIECE:
                         self._broken()
+                    if wanted:
+                        yield info, offset, data
+                    offset += len(data)
                 data = read(info.size - offset + 1)
                 if len(data) != info.size - offset + 1:
                     self._broken()
-                yield info, offset, data[:-1]
+                yield (info, offset, data[:-1]) if wanted else (info, 0, b"")
 
     def _windows(self, command: str, oids: Sequence[str]) -> Iterator[Sequence[str]]:
         """Send one window ahead of the one whose answers are read."""

@@ -122,17 +122,13 @@ class _ClientInterceptor(
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return _finished(continuation(self._details(client_call_details, UNARY_SECONDS), request))
 
-    def intercept_stream_unary(
-        self, continuation: Any, client_call_details: Any, request_iterator: Any
-    ) -> Any:
+    def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         return _finished(continuation(self._details(client_call_details, STREAM_SECONDS), request_iterator))
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return _Responses(continuation(self._details(client_call_details, STREAM_SECONDS), request))
 
-    def intercept_stream_stream(
-        self, continuation: Any, client_call_details: Any, request_iterator: Any
-    ) -> Any:
+    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         return _Responses(continuation(self._details(client_call_details, STREAM_SECONDS), request_iterator))
 
     def _details(self, details: Any, seconds: float) -> _Details:

@@ -112,9 +112,7 @@ class Database:
     def enter(self, connection: sa.Connection, tenant_id: str) -> None:
         """Go on in another tenant within the same transaction; row-level security goes by it."""
         if self.dialect == "postgresql":
-            connection.execute(
-                sa.text("SELECT set_config('lockstep.tenant', :tenant, true)"), {"tenant": tenant_id}
-            )
+            connection.execute(sa.text("SELECT set_config('lockstep.tenant', :tenant, true)"), {"tenant": tenant_id})
 
 
 def sqlite_url(path: Path) -> str:
@@ -127,6 +125,8 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     def configure(raw: Any, _record: object) -> None:
         # SQLAlchemy emits BEGIN itself below; the driver must not do so on its own.
         raw.isolation_level = None
+        # A record with its base is larger than the default page; only a new file takes this.
+        raw.execute("PRAGMA page_size=16384")
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("PRAGMA foreign_keys=ON")
@@ -148,9 +148,7 @@ def _translated(database: Database) -> Iterator[None]:
         if "locked" in text:
             raise BusyError("the database is busy with another change", retry_after=1.0) from error
         if "disk is full" in text or "No space left" in text:
-            raise UnavailableError(
-                "the disk is full", remedy="free some space; nothing was changed"
-            ) from error
+            raise UnavailableError("the disk is full", remedy="free some space; nothing was changed") from error
         raise UnavailableError(
             f"the database of {database.service} does not answer",
             remedy="run `lockstep doctor`; nothing was changed",

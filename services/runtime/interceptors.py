@@ -53,9 +53,7 @@ class ServiceInterceptor(grpc.ServerInterceptor):
             "response_serializer": handler.response_serializer,
         }
         if handler.request_streaming and handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(
-                self._stream(handler.stream_stream, method), **options
-            )
+            return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream, method), **options)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), **options)
         if handler.request_streaming:

@@ -49,9 +49,7 @@ def recall(tx: sa.Connection, table: sa.Table, tenant_id: str, request_id: str, 
     return kind.FromString(row.answer)
 
 
-def remember(
-    tx: sa.Connection, table: sa.Table, tenant_id: str, request_id: str, answer: Message, now: int
-) -> None:
+def remember(tx: sa.Connection, table: sa.Table, tenant_id: str, request_id: str, answer: Message, now: int) -> None:
     """Keep the answer to a request in the transaction that did the work."""
     if request_id:
         tx.execute(

@@ -74,7 +74,8 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LockstepError:
     """Give the domain error that a failed call stands for."""
     call = error if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else None
     code = call.code() if call else grpc.StatusCode.UNKNOWN
-    found = _details(rpc_status.from_call(call) if call else None)
+    # The stubs know the synchronous call only; what is asked of it here an asynchronous error has too.
+    found = _details(rpc_status.from_call(call) if call else None)  # type: ignore[arg-type]
     info = found.get("ErrorInfo")
     text = (call.details() if call else None) or "the service gave no reason"
     if not isinstance(info, error_details_pb2.ErrorInfo):

@@ -41,9 +41,7 @@ class Edit:
 class Editor:
     """Changes records for one caller in one transaction, given by the servicer."""
 
-    def __init__(
-        self, tx: sa.Connection, scope: Scope, identity: Identity, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, tx: sa.Connection, scope: Scope, identity: Identity, clock: Callable[[], float]) -> None:
         """Take a transaction under the workspace's lock."""
         self._tx = tx
         self._scope = scope
@@ -94,9 +92,7 @@ class Editor:
                 reason="STALE_REVISION",
             )
         if row.deleted:
-            raise StateError(
-                f"record '{record_id}' is deleted", remedy="add it again with `lockstep records add`"
-            )
+            raise StateError(f"record '{record_id}' is deleted", remedy="add it again with `lockstep records add`")
         old = as_object(loads(row.content.encode()))
         new = _edited(row, old, edit)
         if edit.known_fields_only:
@@ -164,9 +160,7 @@ class Editor:
                 f"there is a record '{record_id}' already",
                 remedy="edit it with `lockstep records edit`, or choose another id",
             )
-        same_path = self._tx.execute(
-            sa.select(records.c.id).where(mine, records.c.path == path, ~records.c.gone)
-        )
+        same_path = self._tx.execute(sa.select(records.c.id).where(mine, records.c.path == path, ~records.c.gone))
         holder = same_path.scalar()
         if holder is not None or path in inbox_store.held_files(self._tx, self._scope, collection.id):
             raise AlreadyExistsError(
@@ -216,29 +210,21 @@ def refuse_findings(record_id: str, findings: Sequence[Finding]) -> None:
         )
 
 
-def _identify(
-    collection: Collection, record_id: str, value: dict[str, Value]
-) -> tuple[str, dict[str, Value]]:
+def _identify(collection: Collection, record_id: str, value: dict[str, Value]) -> tuple[str, dict[str, Value]]:
     """Give the id of a new record, and its content with the id in it where the rule wants it there."""
     inside = value.get("id")
-    found = record_id or (
-        str(inside) if isinstance(inside, str | int) and not isinstance(inside, bool) else ""
-    )
+    found = record_id or (str(inside) if isinstance(inside, str | int) and not isinstance(inside, bool) else "")
     try:
         check_id(found)
     except BadIdError as error:
-        raise InvalidInputError(
-            f"a new record needs an id: {error}", remedy="name it, or set its field 'id'"
-        ) from None
+        raise InvalidInputError(f"a new record needs an id: {error}", remedy="name it, or set its field 'id'") from None
     if "/" in found:
         raise InvalidInputError(f"'{found}' is no id for a new record", remedy="use one without a slash")
     if collection.id_rule == "field":
         if inside is None:
             return found, {"id": found, **value}
         if str(inside) != found:
-            raise InvalidInputError(
-                f"the record's field 'id' is '{inside}', not '{found}'", remedy="make them equal"
-            )
+            raise InvalidInputError(f"the record's field 'id' is '{inside}', not '{found}'", remedy="make them equal")
     return found, value
 
 
@@ -255,16 +241,12 @@ def _edited(row: sa.Row[Any], old: dict[str, Value], edit: Edit) -> dict[str, Va
     new: Value = read_content(edit.content) if edit.content else old
     for pointer, text in edit.fields:
         if not pointer:
-            raise InvalidInputError(
-                "a field is needed", remedy="name it like /title; to replace all send content"
-            )
+            raise InvalidInputError("a field is needed", remedy="name it like /title; to replace all send content")
         new = set_at(new, pointer, loads(text)) if text else remove_at(new, pointer)
     return as_object(new)
 
 
-def _refuse_unknown(
-    record_id: str, old: dict[str, Value], new: dict[str, Value], collection: Collection
-) -> None:
+def _refuse_unknown(record_id: str, old: dict[str, Value], new: dict[str, Value], collection: Collection) -> None:
     known = old.keys() | properties(collection.schema)
     unknown = [key for key in new if key not in known]
     if unknown:

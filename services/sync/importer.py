@@ -74,9 +74,7 @@ class Importer:
         self._clock = clock
         self._turns = _Turns()
 
-    def run(
-        self, scope: Scope, started_by: str, *, plan: bool = False, confirmed: bool = False
-    ) -> Iterator[Event]:
+    def run(self, scope: Scope, started_by: str, *, plan: bool = False, confirmed: bool = False) -> Iterator[Event]:
         """Import what is new; give progress, then the result.
 
         With ``plan`` nothing is written. Raises NeedsPersonError (why "brake") when more records than the
@@ -168,9 +166,7 @@ class Importer:
             owners = record_store.owners(tx, scope, collection_id, paths=paths).values()
             owned = {record.path: record.id for record, _ in owners if record.base_blob}
         if one.full:
-            one.removed |= {path for path in {*owned, *held} if path not in one.blobs} - {
-                f.path for f in one.files
-            }
+            one.removed |= {path for path in {*owned, *held} if path not in one.blobs} - {f.path for f in one.files}
         yield from self._parse(scope, one, one.blobs)
         ids = {record_id for path, record_id in owned.items() if path in one.touched}
         ids |= one.ids

@@ -67,9 +67,7 @@ def settle_conflicts(tx: sa.Connection, scope: Scope, keys: Sequence[int], now: 
 
 def still_open(tx: sa.Connection, scope: Scope, key: int) -> int:
     """Count the open conflicts of a record."""
-    return int(
-        tx.execute(sa.select(sa.func.count()).select_from(conflicts).where(_open(scope, key))).scalar_one()
-    )
+    return int(tx.execute(sa.select(sa.func.count()).select_from(conflicts).where(_open(scope, key))).scalar_one())
 
 
 def get_conflict(tx: sa.Connection, scope: Scope, conflict_id: str) -> sa.Row[Any]:
@@ -77,9 +75,7 @@ def get_conflict(tx: sa.Connection, scope: Scope, conflict_id: str) -> sa.Row[An
     query = _with_record(scope).where(conflicts.c.id == conflict_id)
     row = tx.execute(query).first()
     if row is None:
-        raise NotFoundError(
-            f"there is no conflict '{conflict_id}'", remedy="`lockstep conflicts list` shows them"
-        )
+        raise NotFoundError(f"there is no conflict '{conflict_id}'", remedy="`lockstep conflicts list` shows them")
     return row
 
 

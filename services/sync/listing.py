@@ -39,9 +39,7 @@ def records_page(
         conditions.append(sa.or_(*(column.contains(text, autoescape=True) for column in columns)))
     rows, token = record_store.page(tx, scope, conditions, paging.size(request.page_size), request.page_token)
     return sync_pb2.ListRecordsResponse(
-        records=[
-            convert.record_message(r, r.collection_name, with_content=request.with_content) for r in rows
-        ],
+        records=[convert.record_message(r, r.collection_name, with_content=request.with_content) for r in rows],
         next_page_token=token,
         total=0 if request.page_token else record_store.count(tx, scope, *conditions),
     )
@@ -104,9 +102,7 @@ def conflicts_page(
 ) -> sync_pb2.ListConflictsResponse:
     """Give a page of conflicts."""
     size = paging.size(request.page_size)
-    rows, token = inbox_store.list_conflicts(
-        tx, scope, size, request.page_token, settled=request.include_settled
-    )
+    rows, token = inbox_store.list_conflicts(tx, scope, size, request.page_token, settled=request.include_settled)
     known = names(tx, scope)
     found = [convert.conflict_message(row, known.get(row.collection_id, "")) for row in rows]
     return sync_pb2.ListConflictsResponse(conflicts=found, next_page_token=token)

@@ -86,11 +86,7 @@ def page(
 
 def count(tx: sa.Connection, scope: Scope, *conditions: sa.ColumnElement[bool]) -> int:
     """Count records."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(records)
-        .where(scope.where(records), ~records.c.gone, *conditions)
-    )
+    query = sa.select(sa.func.count()).select_from(records).where(scope.where(records), ~records.c.gone, *conditions)
     return int(tx.execute(query).scalar_one())
 
 
@@ -165,9 +161,7 @@ def archive(tx: sa.Connection, scope: Scope, keys: Sequence[int]) -> None:
 
 def revisions(tx: sa.Connection, scope: Scope, key: int, size: int, before: int | None) -> list[sa.Row[Any]]:
     """Give versions of a record before the current one, newest first, one more than ``size`` if there are."""
-    query = sa.select(record_revisions).where(
-        scope.where(record_revisions), record_revisions.c.record_key == key
-    )
+    query = sa.select(record_revisions).where(scope.where(record_revisions), record_revisions.c.record_key == key)
     if before is not None:
         query = query.where(record_revisions.c.revision < before)
     return list(tx.execute(query.order_by(record_revisions.c.revision.desc()).limit(size + 1)))
@@ -182,9 +176,7 @@ def reservations_of(tx: sa.Connection, scope: Scope, publication_id: str) -> lis
     return list(tx.execute(query.order_by(reservations.c.record_key)))
 
 
-def mark_merged(
-    tx: sa.Connection, scope: Scope, merged: Sequence[tuple[str, int]], commit: str, now: int
-) -> None:
+def mark_merged(tx: sa.Connection, scope: Scope, merged: Sequence[tuple[str, int]], commit: str, now: int) -> None:
     """Say that the target branch holds what (publication, record key) proposed."""
     for publication_id, key in merged:
         tx.execute(
@@ -213,9 +205,7 @@ def _proposals(tx: sa.Connection, scope: Scope, rows: Sequence[sa.Row[Any]]) -> 
         for row in tx.execute(query):
             if open_in[row.record_key] == row.publication_id:
                 value = None if row.value is None else as_object(loads(row.value.encode()))
-                found[row.record_key] = Proposal(
-                    row.publication_id, as_object(loads(row.base.encode())), value
-                )
+                found[row.record_key] = Proposal(row.publication_id, as_object(loads(row.base.encode())), value)
     return found
 
 

@@ -100,9 +100,7 @@ def release(tx: sa.Connection, scope: Scope, publication_id: str, now: int) -> i
 def _pending(tx: sa.Connection, scope: Scope) -> list[sa.Row[Any]]:
     free = sa.and_(records.c.dirty, records.c.publication_id == "", ~records.c.file_rejected)
     query = sa.select(records).where(scope.where(records), ~records.c.gone, free)
-    rows = list(
-        tx.execute(query.where(records.c.open_conflicts == 0).order_by(records.c.collection_id, records.c.id))
-    )
+    rows = list(tx.execute(query.where(records.c.open_conflicts == 0).order_by(records.c.collection_id, records.c.id)))
     if not rows:
         waiting = record_store.count(tx, scope, records.c.open_conflicts > 0)
         if waiting:
@@ -188,9 +186,7 @@ def _file_content(record: ExistingRecord) -> bytes:
     try:
         return form.edit(record.base_raw, record.value()) if record.base_blob else form.new(record.value())
     except LockstepError as error:
-        raise type(error)(
-            f"record '{record.id}' cannot be written: {error.message}", remedy=error.remedy
-        ) from error
+        raise type(error)(f"record '{record.id}' cannot be written: {error.message}", remedy=error.remedy) from error
 
 
 def _people(text: str) -> list[dict[str, str]]:

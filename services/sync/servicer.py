@@ -35,9 +35,7 @@ M = TypeVar("M", bound=Message)
 class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
     """Answers for the records of the caller's tenant."""
 
-    def __init__(
-        self, database: Database, git: GitClient, importer: Importer, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, database: Database, git: GitClient, importer: Importer, clock: Callable[[], float]) -> None:
         """Take the records' database, the git service, the importer and a clock in seconds since the epoch."""
         self._database = database
         self._git = git
@@ -53,9 +51,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             collection = settings.create(tx, scope, request.collection)
             return sync_pb2.CreateCollectionResponse(collection=convert.collection_message(collection))
 
-        return self._once(
-            request.workspace_id, request.request_id, Role.ADMIN, sync_pb2.CreateCollectionResponse, work
-        )
+        return self._once(request.workspace_id, request.request_id, Role.ADMIN, sync_pb2.CreateCollectionResponse, work)
 
     def ListCollections(
         self, request: sync_pb2.ListCollectionsRequest, context: grpc.ServicerContext
@@ -74,9 +70,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             collection = settings.update(tx, scope, request.collection)
             return sync_pb2.UpdateCollectionResponse(collection=convert.collection_message(collection))
 
-        return self._once(
-            request.workspace_id, request.request_id, Role.ADMIN, sync_pb2.UpdateCollectionResponse, work
-        )
+        return self._once(request.workspace_id, request.request_id, Role.ADMIN, sync_pb2.UpdateCollectionResponse, work)
 
     def DeleteCollection(
         self, request: sync_pb2.DeleteCollectionRequest, context: grpc.ServicerContext
@@ -109,9 +103,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             row = self._editor(tx, scope).create(request.collection, request.record_id, request.content)
             return sync_pb2.CreateRecordResponse(record=listing.message(tx, scope, row))
 
-        return self._once(
-            request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.CreateRecordResponse, work
-        )
+        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.CreateRecordResponse, work)
 
     def UpdateRecord(
         self, request: sync_pb2.UpdateRecordRequest, context: grpc.ServicerContext
@@ -129,9 +121,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             row = self._editor(tx, scope).update(request.record_id, request.collection, edit)
             return sync_pb2.UpdateRecordResponse(record=listing.message(tx, scope, row))
 
-        return self._once(
-            request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.UpdateRecordResponse, work
-        )
+        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.UpdateRecordResponse, work)
 
     def DeleteRecord(
         self, request: sync_pb2.DeleteRecordRequest, context: grpc.ServicerContext
@@ -142,9 +132,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             self._editor(tx, scope).delete(request.record_id, request.collection)
             return sync_pb2.DeleteRecordResponse()
 
-        return self._once(
-            request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.DeleteRecordResponse, work
-        )
+        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.DeleteRecordResponse, work)
 
     def ValidateRecords(
         self, request: sync_pb2.ValidateRecordsRequest, context: grpc.ServicerContext
@@ -188,17 +176,13 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
         caller().require(Role.VIEWER)
         return status.sync_status(self._database, self._git, self._scope(request.workspace_id))
 
-    def ListRuns(
-        self, request: sync_pb2.ListRunsRequest, context: grpc.ServicerContext
-    ) -> sync_pb2.ListRunsResponse:
+    def ListRuns(self, request: sync_pb2.ListRunsRequest, context: grpc.ServicerContext) -> sync_pb2.ListRunsResponse:
         """List runs."""
         with self._reading(request.workspace_id) as (tx, scope):
             rows, token = store.list_runs(tx, scope, paging.size(request.page_size), request.page_token)
         return sync_pb2.ListRunsResponse(runs=map(convert.run_message, rows), next_page_token=token)
 
-    def GetRun(
-        self, request: sync_pb2.GetRunRequest, context: grpc.ServicerContext
-    ) -> sync_pb2.GetRunResponse:
+    def GetRun(self, request: sync_pb2.GetRunRequest, context: grpc.ServicerContext) -> sync_pb2.GetRunResponse:
         """Read one run."""
         with self._reading(request.workspace_id) as (tx, scope):
             return sync_pb2.GetRunResponse(run=convert.run_message(store.get_run(tx, scope, request.run_id)))
@@ -230,9 +214,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             conflict = listing.conflict(tx, scope, request.conflict_id)
             return sync_pb2.ResolveConflictResponse(conflict=conflict, record=record)
 
-        return self._once(
-            request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.ResolveConflictResponse, work
-        )
+        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.ResolveConflictResponse, work)
 
     def ListQuarantine(
         self, request: sync_pb2.ListQuarantineRequest, context: grpc.ServicerContext

@@ -51,9 +51,7 @@ def delete(tx: sa.Connection, scope: Scope, name: str, *, force: bool) -> None:
     for table in (record_revisions, conflicts, reservations):
         tx.execute(sa.delete(table).where(scope.where(table), table.c.record_key.in_(keys)))
     tx.execute(sa.delete(records).where(scope.where(records), mine))
-    tx.execute(
-        sa.delete(quarantine).where(scope.where(quarantine), quarantine.c.collection_id == collection.id)
-    )
+    tx.execute(sa.delete(quarantine).where(scope.where(quarantine), quarantine.c.collection_id == collection.id))
     store.remove_collection(tx, scope, collection.id)
 
 

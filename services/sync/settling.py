@@ -20,9 +20,7 @@ from services.sync.store import Scope
 class Settler:
     """Settles conflicts for one caller in one transaction under the workspace's lock."""
 
-    def __init__(
-        self, tx: sa.Connection, scope: Scope, identity: Identity, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, tx: sa.Connection, scope: Scope, identity: Identity, clock: Callable[[], float]) -> None:
         """Take what an ``Editor`` takes."""
         self._tx = tx
         self._scope = scope
@@ -38,9 +36,7 @@ class Settler:
         if conflict.state != "open":
             raise StateError(f"conflict '{conflict_id}' is settled already ({conflict.state})")
         if take == "value" and not value:
-            raise InvalidInputError(
-                "neither a side nor a value is given", remedy="take ours, theirs or a value"
-            )
+            raise InvalidInputError("neither a side nor a value is given", remedy="take ours, theirs or a value")
         row = record_store.by_key(self._tx, self._scope, conflict.record_key)
         collection = store.find_collection(self._tx, self._scope, row.collection_id).collection
         values = {"state": take, "resolved_by": self._who.username, "resolved_at": int(self._clock())}
@@ -51,9 +47,7 @@ class Settler:
             self._whole(row, collection, conflict, take)
         self._recount(row.key)
 
-    def _field(
-        self, row: sa.Row[Any], collection: Collection, conflict: sa.Row[Any], take: str, text: bytes
-    ) -> None:
+    def _field(self, row: sa.Row[Any], collection: Collection, conflict: sa.Row[Any], take: str, text: bytes) -> None:
         content = as_object(loads(row.content.encode()))
         if take == "ours":
             return
@@ -80,9 +74,7 @@ class Settler:
             }
             record_store.archive(self._tx, self._scope, [row.key])
             version = {"revision": row.revision + 1, "reason": "resolve", "updated_by": self._who.username}
-            record_store.update(
-                self._tx, self._scope, row.key, {**values, **version, "updated_at": int(self._clock())}
-            )
+            record_store.update(self._tx, self._scope, row.key, {**values, **version, "updated_at": int(self._clock())})
         else:
             self._editor().store_content(row, collection, as_object(theirs), "resolve")
 

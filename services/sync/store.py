@@ -49,9 +49,7 @@ def lock(tx: sa.Connection, scope: Scope) -> sa.Row[Any]:
     if row is None:
         tx.execute(sa.insert(workspaces).values(**scope.columns()))
         row = tx.execute(sa.select(workspaces).where(scope.where(workspaces))).one()
-    tx.execute(
-        sa.update(workspaces).where(scope.where(workspaces)).values(revision=workspaces.c.revision + 1)
-    )
+    tx.execute(sa.update(workspaces).where(scope.where(workspaces)).values(revision=workspaces.c.revision + 1))
     return row
 
 
@@ -70,9 +68,7 @@ def take_keys(tx: sa.Connection, scope: Scope, count: int) -> int:
 def set_imported(tx: sa.Connection, scope: Scope, commit: str, now: int) -> None:
     """Say that all collections hold the files of a commit."""
     tx.execute(sa.update(collections).where(scope.where(collections)).values(imported_commit=commit))
-    tx.execute(
-        sa.update(workspaces).where(scope.where(workspaces)).values(imported_commit=commit, last_sync=now)
-    )
+    tx.execute(sa.update(workspaces).where(scope.where(workspaces)).values(imported_commit=commit, last_sync=now))
 
 
 def list_collections(tx: sa.Connection, scope: Scope) -> list[StoredCollection]:

@@ -45,7 +45,8 @@ def report(cases: Iterable[Case], path: Path) -> None:
     table = Table("case", "value", "floor", "ratio", "goal", "")
     for case in found:
         verdict = "[green]good[/]" if case.ratio <= case.goal else "[red]over[/]"
-        row = (f"{case.value:.3f} {case.unit}", f"{case.floor:.3f} {case.unit}", f"{case.ratio:.2f}", f"{case.goal:.2f}")
+        sides = (f"{case.value:.3f} {case.unit}", f"{case.floor:.3f} {case.unit}")
+        row = (*sides, f"{case.ratio:.2f}", f"{case.goal:.2f}")
         table.add_row(case.case, *row, verdict)
     Console(width=120).print(table)
     path.parent.mkdir(exist_ok=True)

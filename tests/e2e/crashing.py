@@ -1,4 +1,4 @@
-"""``lockstep up`` that kills itself at a named moment: python -m tests.e2e.crashing MOMENT up …
+"""``lockstep up`` that kills itself at a named moment: ``python -m tests.e2e.crashing MOMENT up``.
 
 The product has no switch for this. The moment is put into the parts from outside, in this process only.
 """
@@ -6,13 +6,15 @@ The product has no switch for this. The moment is put into the parts from outsid
 import os
 import signal
 import sys
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.cli.main import main
 from services.pr import server as pr_server
 from services.sync import importer, store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PUBLICATION = (
     "reserve:before",
@@ -37,7 +39,7 @@ def die(*_: object) -> None:
 def arm(moment: str) -> None:
     """Make this process die at a moment of a publication or an import."""
     if ":" in moment:
-        pr_server.wire = partial(pr_server.wire, checkpoint=lambda name: die() if name == moment else None)  # type: ignore[assignment]
+        pr_server.wire = partial(pr_server.wire, checkpoint=lambda name: die() if name == moment else None)
         return
     {
         "fetched": lambda: _before(importer, "list_changes"),

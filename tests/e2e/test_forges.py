@@ -4,6 +4,7 @@ import pytest
 
 from tests.e2e.conftest import FILES
 from tests.e2e.installation import Installation
+from tests.standins.forge_repositories import Method
 from tests.standins.forge_server import StandIn
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,7 @@ def begin(installation: Installation, forge: StandIn, token: str) -> None:
 
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
 def test_recognised_as_merged_however_it_was(
-    installation: Installation, forge: StandIn, canary: str, method: str
+    installation: Installation, forge: StandIn, canary: str, method: Method
 ) -> None:
     """Merge, squash and rebase end in the same: the record is merged because its content is there."""
     token = forge.token("ada", permission="admin", value=canary)
@@ -47,9 +48,7 @@ def test_recognised_as_merged_however_it_was(
     assert installation.do("records", "show", "b")["content"] == {"id": "b", "title": "Bee", "size": 40}
 
 
-def test_closed_without_merging_gives_the_record_back(
-    installation: Installation, forge: StandIn, canary: str
-) -> None:
+def test_closed_without_merging_gives_the_record_back(installation: Installation, forge: StandIn, canary: str) -> None:
     """A pull request that is closed on the forge leaves its record pending here."""
     begin(installation, forge, forge.token("ada", permission="admin", value=canary))
     found = installation.do("create-pr")

@@ -9,7 +9,7 @@ from typing import Final
 from services.core.formats.bracketed import rebuild
 from services.core.formats.envelope import Envelope
 from services.core.formats.spans import Key, Node
-from services.core.values import ParseError, Value, dumps, equal, loads_text
+from services.core.values import ParseError, Value, decode, dumps, equal, loads_text
 
 
 class JsonFormat:
@@ -19,7 +19,7 @@ class JsonFormat:
 
     def parse(self, data: bytes) -> dict[str, Value]:
         """Give the record in a file; ParseError when it is no JSON object."""
-        return _object(Envelope.open(data).text)
+        return _object(decode(data).removeprefix("\ufeff"))
 
     def edit(self, data: bytes, new: dict[str, Value]) -> bytes:
         """Give the bytes of the file with the record ``new``; only what changed is touched."""

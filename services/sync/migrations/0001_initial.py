@@ -39,9 +39,7 @@ def upgrade() -> None:
         sa.Column("resolved_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "workspace_id", "id"),
     )
-    op.create_index(
-        "conflicts_record", "conflicts", ["tenant_id", "workspace_id", "record_key"], unique=False
-    )
+    op.create_index("conflicts_record", "conflicts", ["tenant_id", "workspace_id", "record_key"], unique=False)
     op.create_table(
         "quarantine",
         sa.Column("tenant_id", sa.String(length=64), nullable=False),

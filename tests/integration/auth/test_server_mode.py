@@ -1,7 +1,5 @@
 """``python -m services.auth`` as a deployment runs it: PostgreSQL, mutual TLS, SIGTERM."""
 
-import datetime as dt
-import ipaddress
 import signal
 import socket
 import subprocess
@@ -12,12 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from protos.auth.v1 import auth_pb2 as pb
 from protos.auth.v1 import auth_pb2_grpc
@@ -25,7 +18,7 @@ from services.core.errors import LockstepError
 from services.runtime import clients
 from services.runtime.config import load
 from services.runtime.launch import Environment, certificates_of
-from services.runtime.tls import Certificates
+from tests.certificates import Authority
 
 pytestmark = pytest.mark.postgresql
 
@@ -33,7 +26,7 @@ pytestmark = pytest.mark.postgresql
 @pytest.fixture
 def environment(tmp_path: Path, postgres_url: str) -> dict[str, str]:
     """Give the environment of a server installation."""
-    files = make_certificates(tmp_path)
+    files = Authority(tmp_path).issue("auth")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     (tmp_path / "master").write_text(Fernet.generate_key().decode() + "\n")
@@ -101,42 +94,3 @@ def wait_for(address: str, process: subprocess.Popen[str]) -> None:
         else:
             return
     pytest.fail("the service does not answer")
-
-
-def make_certificates(folder: Path) -> Certificates:
-    """Make an authority, and a certificate for 127.0.0.1 that it signed."""
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority = sign("authority", authority_key, "authority", authority_key, is_authority=True)
-    certificate = sign("auth", key, "authority", authority_key, is_authority=False)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for name, content in (
-        ("ca.pem", authority.public_bytes(Encoding.PEM)),
-        ("tls.pem", certificate.public_bytes(Encoding.PEM)),
-        ("tls.key", private),
-    ):
-        (folder / name).write_bytes(content)
-    return Certificates(folder / "tls.pem", folder / "tls.key", folder / "ca.pem")
-
-
-def sign(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: str,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    *,
-    is_authority: bool,
-) -> x509.Certificate:
-    """Make a certificate that is good for an hour."""
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )

@@ -57,8 +57,6 @@ class Signer:
         self, tenant: str = TENANT, *, service: str = "", username: str = "ada", role: Role = Role.ADMIN
     ) -> str:
         """Give a signed identity."""
-        import time
-
         who = Identity(tenant, username, username, username.title(), f"{username}@example.org", role, service)
         return sign(who, key=self.key, key_id="test", now=int(time.time()), jti=new_id())
 
@@ -168,7 +166,7 @@ class SyncWorld:
         """Release a publication's records."""
         stub = self.stub_as(service="pr")
         request = sync_pb2.ReleaseRecordsRequest(workspace_id=WORKSPACE, publication_id=publication)
-        return stub.ReleaseRecords(request).released
+        return int(stub.ReleaseRecords(request).released)
 
 
 class _As(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
