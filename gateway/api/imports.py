@@ -29,7 +29,12 @@ async def run_import(
 
     With ``Accept: text/event-stream`` it answers with the events ``progress`` and, last, ``run``.
     """
-    message = sync_pb2.RunImportRequest(workspace_id=workspace.id, plan=body.plan, request_id=caller.request_id)
+    message = sync_pb2.RunImportRequest(
+        workspace_id=workspace.id,
+        plan=body.plan,
+        confirm_deletes=body.confirm_deletes,
+        request_id=caller.request_id,
+    )
     happening = _import_events(services, caller, message)
     if events.wanted(request):
         return await events.respond(happening, request.app.state.streams)

@@ -39,6 +39,7 @@ def git_pull(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="[WORKSPACE]")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm-deletes", help="Go on past the brake on deletions.")] = False,
     workspace: options.Workspace = None,
     as_json: options.Json = False,
 ) -> None:
@@ -48,7 +49,9 @@ def git_pull(
     """
     with connect.server(ctx) as client:
         place = connect.place(client, name or workspace)
-        run = output.follow(client.events("POST", f"{place}/imports", {"plan": plan}), "run")
+        run = output.follow(
+            client.events("POST", f"{place}/imports", {"plan": plan, "confirm_deletes": confirm}), "run"
+        )
     counts = run["counts"]
     if as_json:
         output.json({**{key: counts[key] for key in COUNTS}, "commit": run["commit"]})

@@ -7,9 +7,10 @@ from gateway.models.records import Record
 
 
 class ImportRequest(Request):
-    """How to import: ``plan`` only says what would be done."""
+    """How to import: ``plan`` only says what would be done; ``confirm_deletes`` goes on past the brake."""
 
     plan: bool = False
+    confirm_deletes: bool = False
 
 
 class Counts(Answer):

@@ -18,6 +18,7 @@ from services.core.errors import NotFoundError, UnavailableError
 from services.runtime.database import Database
 from services.runtime.identity import Role
 from services.runtime.ids import new_id
+from services.runtime.requests import insert_missing
 
 TENANT: Final = "default"
 USERNAME: Final = "admin"
@@ -42,7 +43,7 @@ def ensure_first_admin(
     audit = Audit(database, clock, ids)
     with database.begin(NO_TENANT) as tx:
         tenant = Tenant(ids(), TENANT, now)
-        if not store.insert_missing(tx, tables.tenants, {"id": tenant.id, "name": TENANT, "created_at": now}):
+        if not insert_missing(tx, tables.tenants, {"id": tenant.id, "name": TENANT, "created_at": now}):
             return None
         database.enter(tx, tenant.id)
         tenants = Tenants(database, audit, clock, ids)

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.auth import tables
-from services.auth.store import insert_missing
 from services.auth.vault import Secret, Vault
 from services.runtime.database import Database
 from services.runtime.identity import LIFETIME_SECONDS, Identity, sign
+from services.runtime.requests import insert_missing
 
 NO_TENANT: Final = ""
 _CANARY: Final = "master-key"

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.auth.models import Session, Tenant, User, Workspace
 from services.auth.paging import PageRequest
@@ -205,14 +204,6 @@ def credential(tx: sa.Connection, tenant_id: str, workspace_id: str) -> tuple[st
     own = sa.and_(credentials.c.tenant_id == tenant_id, credentials.c.workspace_id == workspace_id)
     row = tx.execute(sa.select(credentials.c.username, credentials.c.ciphertext).where(own)).one_or_none()
     return None if row is None else (row.username, bytes(row.ciphertext))
-
-
-def insert_missing(tx: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
-    """Insert a row unless its key is there; wait for whoever is inserting it. Say whether it was inserted."""
-    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    # RETURNING, since a driver need not count inserted rows.
-    statement = insert.values(values).on_conflict_do_nothing().returning(*table.primary_key.columns)
-    return tx.execute(statement).first() is not None
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from services.runtime.requests import requests_table
+
 metadata: Final = sa.MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -102,16 +104,7 @@ audit_log: Final = sa.Table(
 )
 
 # Answers already given, so that a repeated request is not done twice.
-requests: Final = sa.Table(
-    "requests",
-    metadata,
-    sa.Column("tenant_id", sa.Text, primary_key=True),
-    sa.Column("method", sa.Text, primary_key=True),
-    sa.Column("request_id", sa.Text, primary_key=True),
-    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-)
+requests: Final = requests_table(metadata)
 
 signing_keys: Final = sa.Table(
     "signing_keys",

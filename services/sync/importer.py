@@ -19,12 +19,13 @@ from services.core.importing import CollectionChange, CollectionPlan, plan_colle
 from services.runtime.context import current_call
 from services.runtime.database import Database
 from services.runtime.ids import new_id
+from services.runtime.requests import Repeat, once, recall
 from services.sync import inbox_store, record_store, store
 from services.sync.apply import Counts, apply_plan
 from services.sync.gather import UNRANKED, Gathered, list_changes, parse_files
 from services.sync.git_client import GitClient
 from services.sync.store import Scope, StoredCollection
-from services.sync.tables import records
+from services.sync.tables import records, requests
 
 BRAKE_RECORDS: Final = 100
 BRAKE_SHARE: Final = 0.2
@@ -33,6 +34,20 @@ BRAKE_FROM: Final = 10
 _TURN_SECONDS: Final = 120.0
 _ATTEMPTS: Final = 4
 _PROGRESS_EVERY: Final = 250
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to import: only plan it; go on past the brake; the id by which a repeated request is known."""
+
+    plan: bool = False
+    confirmed: bool = False
+    request_id: str = ""
+
+    def repeat(self, scope: Scope) -> Repeat:
+        """Give what tells a repeated request from a new one."""
+        content = f"{scope.workspace_id} {self.plan} {self.confirmed}".encode()
+        return Repeat("" if self.plan else self.request_id, scope.tenant_id, "RunImport", content)
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,25 @@ class RunResult:
     started_by: str
     started_at: int
     finished_at: int
+
+    def dumps(self) -> bytes:
+        """Give the result as bytes."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def loads(cls, data: bytes) -> "RunResult":
+        """Give the result in bytes."""
+        values = json.loads(data)
+        return cls(**{**values, "counts": Counts(**values["counts"])})
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A run that begins; ``id`` is empty for a plan."""
+
+    id: str
+    started_by: str
+    started_at: int
 
 
 @dataclass
@@ -74,55 +108,50 @@ class Importer:
         self._clock = clock
         self._turns = _Turns()
 
-    def run(self, scope: Scope, started_by: str, *, plan: bool = False, confirmed: bool = False) -> Iterator[Event]:
+    def run(self, scope: Scope, started_by: str, options: Options) -> Iterator[Event]:
         """Import what is new; give progress, then the result.
 
-        With ``plan`` nothing is written. Raises NeedsPersonError (why "brake") when more records than the
-        brake lets through would go and ``confirmed`` is not set; BusyError when another import of the
-        workspace does not end; whatever git raises.
+        A plan writes nothing. Raises NeedsPersonError (why "brake") when more records than the brake lets
+        through would go and that is not confirmed; BusyError when another import of the workspace does not
+        end; whatever git raises.
         """
         turn = self._turns.lock(scope)
         remaining = current_call().remaining()
         if not turn.acquire(timeout=_TURN_SECONDS if remaining is None else min(remaining, _TURN_SECONDS)):
             raise BusyError("another import of this workspace is going on", retry_after=5.0)
         try:
-            yield from self._run(scope, started_by, plan=plan, confirmed=confirmed)
+            with self._database.read(scope.tenant_id) as tx:
+                known = recall(tx, requests, options.repeat(scope))
+            if known is not None:
+                yield RunResult.loads(known)
+            else:
+                yield from self._run(scope, started_by, options)
         finally:
             turn.release()
 
-    def _run(self, scope: Scope, started_by: str, *, plan: bool, confirmed: bool) -> Iterator[Event]:
-        run_id = "" if plan else new_id()
-        started = int(self._clock())
-        if not plan:
+    def _run(self, scope: Scope, started_by: str, options: Options) -> Iterator[Event]:
+        start = _Start("" if options.plan else new_id(), started_by, int(self._clock()))
+        if start.id:
             with self._database.begin(scope.tenant_id) as tx:
-                values = {"id": run_id, "kind": "import", "state": "running", "started_by": started_by}
-                store.add_run(tx, scope, {**values, "started_at": started})
+                store.add_run(tx, scope, {"kind": "import", "state": "running", **asdict(start)})
         try:
             for attempt in range(_ATTEMPTS):
                 try:
-                    yield from self._attempt(scope, run_id, started_by, started, confirmed=confirmed)
+                    yield from self._attempt(scope, start, options)
                 except MovedError:
                     if attempt == _ATTEMPTS - 1:
                         raise
                 else:
                     return
         except BaseException as error:
-            if not plan:
+            if start.id:
                 text = str(error) if isinstance(error, LockstepError) else "the run was interrupted"
                 with self._database.begin(scope.tenant_id) as tx:
                     ended = int(self._clock())
-                    store.finish_run(tx, scope, run_id, {"state": "failed", "error": text, "finished_at": ended})
+                    store.finish_run(tx, scope, start.id, {"state": "failed", "error": text, "finished_at": ended})
             raise
 
-    def _attempt(
-        self,
-        scope: Scope,
-        run_id: str,
-        started_by: str,
-        started: int,
-        *,
-        confirmed: bool,
-    ) -> Iterator[Event]:
+    def _attempt(self, scope: Scope, start: "_Start", options: Options) -> Iterator[Event]:
         commit = ""
         for event in self._git.fetch(scope):
             if isinstance(event, git_pb2.FetchResult):
@@ -137,25 +166,31 @@ class Importer:
         total = sum(len(one.files) for one in gathered)
         yield common_pb2.Progress(phase="write", done=0, total=total)
         current_call().check()
-        opener = self._database.begin if run_id else self._database.read
+        old = ",".join(sorted({stored.imported_commit for stored in before} - {""}))[:64]
+        opener = self._database.begin if start.id else self._database.read
         with opener(scope.tenant_id) as tx:
-            if run_id:
+            if start.id:
                 store.lock(tx, scope)
                 _check_unmoved(before, store.list_collections(tx, scope))
-            result = self._write(tx, scope, run_id, commit, gathered, confirmed=confirmed)
-            now = int(self._clock())
-            old = ",".join(sorted({stored.imported_commit for stored in before} - {""}))[:64]
-            if run_id:
-                store.set_imported(tx, scope, commit, now)
-            if run_id and not gathered:
-                # Nothing was new: such runs are many and say nothing.
-                store.forget_run(tx, scope, run_id)
-            elif run_id:
-                values = {"state": "succeeded", "commit": commit, "old_commit": old, "finished_at": now}
-                store.finish_run(tx, scope, run_id, {**values, "counts": json.dumps(asdict(result))})
+            counts = self._write(tx, scope, start.id, commit, gathered, confirmed=options.confirmed)
+            state, now = ("succeeded" if start.id else "planned"), int(self._clock())
+            result = RunResult(start.id, state, commit, old, counts, start.started_by, start.started_at, now)
+            if start.id:
+                self._finish(tx, scope, result, options, idle=not gathered)
         yield common_pb2.Progress(phase="write", done=total, total=total)
-        state = "succeeded" if run_id else "planned"
-        yield RunResult(run_id, state, commit, old, result, started_by, started, now)
+        yield result
+
+    def _finish(self, tx: sa.Connection, scope: Scope, result: RunResult, options: Options, *, idle: bool) -> None:
+        """Write the run and the commit it reached, in the transaction that writes the records."""
+        store.set_imported(tx, scope, result.commit, result.finished_at)
+        if idle:
+            # Nothing was new: such runs are many and say nothing.
+            store.forget_run(tx, scope, result.id)
+        else:
+            values = {"state": result.state, "commit": result.commit, "old_commit": result.old_commit}
+            counts = json.dumps(asdict(result.counts))
+            store.finish_run(tx, scope, result.id, {**values, "counts": counts, "finished_at": result.finished_at})
+        once(tx, requests, options.repeat(scope), result.finished_at, result.dumps)
 
     def _read(self, scope: Scope, one: Gathered) -> Iterator[Event]:
         """Parse the changed files, and those in quarantine whose id one of them touches."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import grpc
 import sqlalchemy as sa
@@ -15,11 +15,11 @@ from services.runtime import paging
 from services.runtime.context import caller
 from services.runtime.database import Database
 from services.runtime.identity import Role
-from services.runtime.requests import recall, remember
+from services.runtime.requests import Repeat, once
 from services.sync import convert, inbox_store, listing, record_store, reserving, settings, status, store
 from services.sync.editing import Edit, Editor, find_record, validate_records
 from services.sync.git_client import GitClient
-from services.sync.importer import Importer
+from services.sync.importer import Importer, Options
 from services.sync.settling import Settler
 from services.sync.store import Scope
 from services.sync.tables import requests
@@ -30,6 +30,14 @@ _TAKES: Final = {
     sync_pb2.TAKE_THEIRS: "theirs",
 }
 M = TypeVar("M", bound=Message)
+Mutation: TypeAlias = (
+    sync_pb2.CreateCollectionRequest
+    | sync_pb2.UpdateCollectionRequest
+    | sync_pb2.CreateRecordRequest
+    | sync_pb2.UpdateRecordRequest
+    | sync_pb2.DeleteRecordRequest
+    | sync_pb2.ResolveConflictRequest
+)
 
 
 class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
@@ -51,7 +59,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             collection = settings.create(tx, scope, request.collection)
             return sync_pb2.CreateCollectionResponse(collection=convert.collection_message(collection))
 
-        return self._once(request.workspace_id, request.request_id, Role.ADMIN, sync_pb2.CreateCollectionResponse, work)
+        return self._once(request, Role.ADMIN, sync_pb2.CreateCollectionResponse, work)
 
     def ListCollections(
         self, request: sync_pb2.ListCollectionsRequest, context: grpc.ServicerContext
@@ -70,7 +78,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             collection = settings.update(tx, scope, request.collection)
             return sync_pb2.UpdateCollectionResponse(collection=convert.collection_message(collection))
 
-        return self._once(request.workspace_id, request.request_id, Role.ADMIN, sync_pb2.UpdateCollectionResponse, work)
+        return self._once(request, Role.ADMIN, sync_pb2.UpdateCollectionResponse, work)
 
     def DeleteCollection(
         self, request: sync_pb2.DeleteCollectionRequest, context: grpc.ServicerContext
@@ -103,7 +111,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             row = self._editor(tx, scope).create(request.collection, request.record_id, request.content)
             return sync_pb2.CreateRecordResponse(record=listing.message(tx, scope, row))
 
-        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.CreateRecordResponse, work)
+        return self._once(request, Role.EDITOR, sync_pb2.CreateRecordResponse, work)
 
     def UpdateRecord(
         self, request: sync_pb2.UpdateRecordRequest, context: grpc.ServicerContext
@@ -121,7 +129,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             row = self._editor(tx, scope).update(request.record_id, request.collection, edit)
             return sync_pb2.UpdateRecordResponse(record=listing.message(tx, scope, row))
 
-        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.UpdateRecordResponse, work)
+        return self._once(request, Role.EDITOR, sync_pb2.UpdateRecordResponse, work)
 
     def DeleteRecord(
         self, request: sync_pb2.DeleteRecordRequest, context: grpc.ServicerContext
@@ -132,7 +140,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             self._editor(tx, scope).delete(request.record_id, request.collection)
             return sync_pb2.DeleteRecordResponse()
 
-        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.DeleteRecordResponse, work)
+        return self._once(request, Role.EDITOR, sync_pb2.DeleteRecordResponse, work)
 
     def ValidateRecords(
         self, request: sync_pb2.ValidateRecordsRequest, context: grpc.ServicerContext
@@ -157,12 +165,8 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
         """Import from Git."""
         who = caller()
         who.require(Role.VIEWER if request.plan else Role.EDITOR)
-        events = self._importer.run(
-            self._scope(request.workspace_id),
-            who.username,
-            plan=request.plan,
-            confirmed=request.confirm_deletes,
-        )
+        options = Options(plan=request.plan, confirmed=request.confirm_deletes, request_id=request.request_id)
+        events = self._importer.run(self._scope(request.workspace_id), who.username, options)
         for event in events:
             if isinstance(event, common_pb2.Progress):
                 yield sync_pb2.RunImportResponse(progress=event)
@@ -214,7 +218,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             conflict = listing.conflict(tx, scope, request.conflict_id)
             return sync_pb2.ResolveConflictResponse(conflict=conflict, record=record)
 
-        return self._once(request.workspace_id, request.request_id, Role.EDITOR, sync_pb2.ResolveConflictResponse, work)
+        return self._once(request, Role.EDITOR, sync_pb2.ResolveConflictResponse, work)
 
     def ListQuarantine(
         self, request: sync_pb2.ListQuarantineRequest, context: grpc.ServicerContext
@@ -284,17 +288,14 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
 
     def _once(
         self,
-        workspace_id: str,
-        request_id: str,
+        request: Mutation,
         role: Role,
         kind: type[M],
         work: Callable[[sa.Connection, Scope], M],
     ) -> M:
         """Do work once per request id; give the same answer to the same id."""
-        with self._writing(workspace_id, role) as (tx, scope):
-            known = recall(tx, requests, scope.tenant_id, request_id, kind)
-            if known is not None:
-                return known
-            answer = work(tx, scope)
-            remember(tx, requests, scope.tenant_id, request_id, answer, int(self._clock()))
-            return answer
+        with self._writing(request.workspace_id, role) as (tx, scope):
+            content = request.SerializeToString(deterministic=True)
+            repeat = Repeat(request.request_id, scope.tenant_id, request.DESCRIPTOR.full_name, content)
+            now = int(self._clock())
+            return kind.FromString(once(tx, requests, repeat, now, lambda: work(tx, scope).SerializeToString()))

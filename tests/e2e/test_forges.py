@@ -4,8 +4,8 @@ import pytest
 
 from tests.e2e.conftest import FILES
 from tests.e2e.installation import Installation
-from tests.standins.forge_repositories import Method
 from tests.standins.forge_server import StandIn
+from tests.standins.forge_state import Method
 
 pytestmark = pytest.mark.slow
 

@@ -47,6 +47,30 @@ FORGE_GITLAB: Forge.ValueType  # 3
 """GitLab."""
 Global___Forge: _TypeAlias = Forge  # noqa: Y015
 
+class _KeyKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeyKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEY_KIND_UNSPECIFIED: _KeyKind.ValueType  # 0
+    """Never stored."""
+    KEY_KIND_SSH: _KeyKind.ValueType  # 1
+    """Signing in to ssh remotes."""
+    KEY_KIND_SIGNING: _KeyKind.ValueType  # 2
+    """Signing commits."""
+
+class KeyKind(_KeyKind, metaclass=_KeyKindEnumTypeWrapper):
+    """What an SSH key of a workspace is for."""
+
+KEY_KIND_UNSPECIFIED: KeyKind.ValueType  # 0
+"""Never stored."""
+KEY_KIND_SSH: KeyKind.ValueType  # 1
+"""Signing in to ssh remotes."""
+KEY_KIND_SIGNING: KeyKind.ValueType  # 2
+"""Signing commits."""
+Global___KeyKind: _TypeAlias = KeyKind  # noqa: Y015
+
 class _Role:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -731,6 +755,8 @@ class Workspace(_message.Message):
     FORGE_FIELD_NUMBER: _builtins.int
     HAS_CREDENTIAL_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    SSH_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    SIGNING_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id."""
     name: _builtins.str
@@ -747,6 +773,10 @@ class Workspace(_message.Message):
     """True when a credential is stored."""
     created_at: _builtins.int
     """Seconds since the epoch."""
+    ssh_public_key: _builtins.str
+    """Public half of the key for ssh remotes, as in an authorized_keys file; empty when none is stored."""
+    signing_public_key: _builtins.str
+    """Public half of the key that commits are signed with; empty when none is stored."""
     def __init__(
         self,
         *,
@@ -758,10 +788,12 @@ class Workspace(_message.Message):
         forge: Global___Forge.ValueType = ...,
         has_credential: _builtins.bool = ...,
         created_at: _builtins.int = ...,
+        ssh_public_key: _builtins.str = ...,
+        signing_public_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created_at", b"created_at", "forge", b"forge", "has_credential", b"has_credential", "id", b"id", "name", b"name", "repository_url", b"repository_url", "upstream_url", b"upstream_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created_at", b"created_at", "forge", b"forge", "has_credential", b"has_credential", "id", b"id", "name", b"name", "repository_url", b"repository_url", "signing_public_key", b"signing_public_key", "ssh_public_key", b"ssh_public_key", "upstream_url", b"upstream_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1116,6 +1148,105 @@ class DeleteCredentialResponse(_message.Message):
 Global___DeleteCredentialResponse: _TypeAlias = DeleteCredentialResponse  # noqa: Y015
 
 @_typing.final
+class SetWorkspaceKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    KNOWN_HOSTS_FIELD_NUMBER: _builtins.int
+    workspace: _builtins.str
+    """Id or name of the workspace."""
+    kind: Global___KeyKind.ValueType
+    """What the key is for."""
+    private_key: _builtins.str
+    """Private key in OpenSSH or PEM form, without a passphrase. Empty keeps the stored one and replaces
+    known_hosts only. A key that signs commits is Ed25519 or RSA.
+    """
+    known_hosts: _builtins.str
+    """Lines of a known_hosts file for the remote's host; for KEY_KIND_SSH only, where they may be empty to
+    keep the stored ones. Nothing is trusted that is not in them.
+    """
+    def __init__(
+        self,
+        *,
+        workspace: _builtins.str = ...,
+        kind: Global___KeyKind.ValueType = ...,
+        private_key: _builtins.str = ...,
+        known_hosts: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "known_hosts", b"known_hosts", "private_key", b"private_key", "workspace", b"workspace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetWorkspaceKeyRequest: _TypeAlias = SetWorkspaceKeyRequest  # noqa: Y015
+
+@_typing.final
+class SetWorkspaceKeyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    public_key: _builtins.str
+    """Public half, as in an authorized_keys file."""
+    fingerprint: _builtins.str
+    """Its fingerprint, SHA256:…"""
+    def __init__(
+        self,
+        *,
+        public_key: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "public_key", b"public_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetWorkspaceKeyResponse: _TypeAlias = SetWorkspaceKeyResponse  # noqa: Y015
+
+@_typing.final
+class DeleteWorkspaceKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    workspace: _builtins.str
+    """Id or name of the workspace."""
+    kind: Global___KeyKind.ValueType
+    """What the key is for."""
+    def __init__(
+        self,
+        *,
+        workspace: _builtins.str = ...,
+        kind: Global___KeyKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "workspace", b"workspace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteWorkspaceKeyRequest: _TypeAlias = DeleteWorkspaceKeyRequest  # noqa: Y015
+
+@_typing.final
+class DeleteWorkspaceKeyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteWorkspaceKeyResponse: _TypeAlias = DeleteWorkspaceKeyResponse  # noqa: Y015
+
+@_typing.final
 class ResolveWorkspaceRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1143,12 +1274,23 @@ class ResolveWorkspaceResponse(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
     FORGE_API_URL_FIELD_NUMBER: _builtins.int
+    SSH_PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    KNOWN_HOSTS_FIELD_NUMBER: _builtins.int
+    SIGNING_PRIVATE_KEY_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """Token for remote and forge; empty when none is stored. In memory only."""
     username: _builtins.str
     """User name for HTTP basic auth."""
     forge_api_url: _builtins.str
     """Base URL of the forge's API; empty for plain Git."""
+    ssh_private_key: _builtins.str
+    """Private key for ssh remotes in OpenSSH form; empty when none is stored. To the git service only."""
+    known_hosts: _builtins.str
+    """Host keys that ssh remotes are held to, lines of a known_hosts file."""
+    signing_private_key: _builtins.str
+    """Private key that commits are signed with, in OpenSSH form; empty when none is stored. To the git
+    service only.
+    """
     @_builtins.property
     def workspace(self) -> Global___Workspace:
         """The workspace."""
@@ -1160,10 +1302,13 @@ class ResolveWorkspaceResponse(_message.Message):
         token: _builtins.str = ...,
         username: _builtins.str = ...,
         forge_api_url: _builtins.str = ...,
+        ssh_private_key: _builtins.str = ...,
+        known_hosts: _builtins.str = ...,
+        signing_private_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["workspace", b"workspace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forge_api_url", b"forge_api_url", "token", b"token", "username", b"username", "workspace", b"workspace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forge_api_url", b"forge_api_url", "known_hosts", b"known_hosts", "signing_private_key", b"signing_private_key", "ssh_private_key", b"ssh_private_key", "token", b"token", "username", b"username", "workspace", b"workspace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

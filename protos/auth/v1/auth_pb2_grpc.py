@@ -120,6 +120,16 @@ class AuthServiceStub:
                 request_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteCredentialRequest.SerializeToString,
                 response_deserializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteCredentialResponse.FromString,
                 _registered_method=True)
+        self.SetWorkspaceKey = channel.unary_unary(
+                '/lockstep.auth.v1.AuthService/SetWorkspaceKey',
+                request_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.SetWorkspaceKeyRequest.SerializeToString,
+                response_deserializer=protos_dot_auth_dot_v1_dot_auth__pb2.SetWorkspaceKeyResponse.FromString,
+                _registered_method=True)
+        self.DeleteWorkspaceKey = channel.unary_unary(
+                '/lockstep.auth.v1.AuthService/DeleteWorkspaceKey',
+                request_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteWorkspaceKeyRequest.SerializeToString,
+                response_deserializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteWorkspaceKeyResponse.FromString,
+                _registered_method=True)
         self.ResolveWorkspace = channel.unary_unary(
                 '/lockstep.auth.v1.AuthService/ResolveWorkspace',
                 request_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.ResolveWorkspaceRequest.SerializeToString,
@@ -265,6 +275,21 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetWorkspaceKey(self, request, context):
+        """Stores a workspace's SSH key: the one it signs in to ssh remotes with, or the one it signs commits with.
+        It replaces an older one of its kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWorkspaceKey(self, request, context):
+        """Forgets an SSH key of a workspace.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResolveWorkspace(self, request, context):
         """Hands address and credential of one workspace to the git or pr service, and to nobody else.
         """
@@ -380,6 +405,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.DeleteCredential,
                     request_deserializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteCredentialRequest.FromString,
                     response_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteCredentialResponse.SerializeToString,
+            ),
+            'SetWorkspaceKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetWorkspaceKey,
+                    request_deserializer=protos_dot_auth_dot_v1_dot_auth__pb2.SetWorkspaceKeyRequest.FromString,
+                    response_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.SetWorkspaceKeyResponse.SerializeToString,
+            ),
+            'DeleteWorkspaceKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWorkspaceKey,
+                    request_deserializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteWorkspaceKeyRequest.FromString,
+                    response_serializer=protos_dot_auth_dot_v1_dot_auth__pb2.DeleteWorkspaceKeyResponse.SerializeToString,
             ),
             'ResolveWorkspace': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveWorkspace,
@@ -862,6 +897,60 @@ class AuthService:
             '/lockstep.auth.v1.AuthService/DeleteCredential',
             protos_dot_auth_dot_v1_dot_auth__pb2.DeleteCredentialRequest.SerializeToString,
             protos_dot_auth_dot_v1_dot_auth__pb2.DeleteCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetWorkspaceKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.auth.v1.AuthService/SetWorkspaceKey',
+            protos_dot_auth_dot_v1_dot_auth__pb2.SetWorkspaceKeyRequest.SerializeToString,
+            protos_dot_auth_dot_v1_dot_auth__pb2.SetWorkspaceKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWorkspaceKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.auth.v1.AuthService/DeleteWorkspaceKey',
+            protos_dot_auth_dot_v1_dot_auth__pb2.DeleteWorkspaceKeyRequest.SerializeToString,
+            protos_dot_auth_dot_v1_dot_auth__pb2.DeleteWorkspaceKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

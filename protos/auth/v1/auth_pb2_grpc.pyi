@@ -67,6 +67,12 @@ class AuthServiceStub:
     """Stores the token that a workspace's remote and forge are spoken to with. It replaces an older one."""
     DeleteCredential: _grpc.UnaryUnaryMultiCallable[_auth_pb2.DeleteCredentialRequest, _auth_pb2.DeleteCredentialResponse]
     """Forgets a workspace's credential."""
+    SetWorkspaceKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.SetWorkspaceKeyRequest, _auth_pb2.SetWorkspaceKeyResponse]
+    """Stores a workspace's SSH key: the one it signs in to ssh remotes with, or the one it signs commits with.
+    It replaces an older one of its kind.
+    """
+    DeleteWorkspaceKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.DeleteWorkspaceKeyRequest, _auth_pb2.DeleteWorkspaceKeyResponse]
+    """Forgets an SSH key of a workspace."""
     ResolveWorkspace: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ResolveWorkspaceRequest, _auth_pb2.ResolveWorkspaceResponse]
     """Hands address and credential of one workspace to the git or pr service, and to nobody else."""
     ValidateForgeToken: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ValidateForgeTokenRequest, _auth_pb2.ValidateForgeTokenResponse]
@@ -115,6 +121,12 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Stores the token that a workspace's remote and forge are spoken to with. It replaces an older one."""
     DeleteCredential: _aio.UnaryUnaryMultiCallable[_auth_pb2.DeleteCredentialRequest, _auth_pb2.DeleteCredentialResponse]  # type: ignore[assignment]
     """Forgets a workspace's credential."""
+    SetWorkspaceKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.SetWorkspaceKeyRequest, _auth_pb2.SetWorkspaceKeyResponse]  # type: ignore[assignment]
+    """Stores a workspace's SSH key: the one it signs in to ssh remotes with, or the one it signs commits with.
+    It replaces an older one of its kind.
+    """
+    DeleteWorkspaceKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.DeleteWorkspaceKeyRequest, _auth_pb2.DeleteWorkspaceKeyResponse]  # type: ignore[assignment]
+    """Forgets an SSH key of a workspace."""
     ResolveWorkspace: _aio.UnaryUnaryMultiCallable[_auth_pb2.ResolveWorkspaceRequest, _auth_pb2.ResolveWorkspaceResponse]  # type: ignore[assignment]
     """Hands address and credential of one workspace to the git or pr service, and to nobody else."""
     ValidateForgeToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.ValidateForgeTokenRequest, _auth_pb2.ValidateForgeTokenResponse]  # type: ignore[assignment]
@@ -262,6 +274,24 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.DeleteCredentialResponse, _abc.Awaitable[_auth_pb2.DeleteCredentialResponse]]:
         """Forgets a workspace's credential."""
+
+    @_abc_1.abstractmethod
+    def SetWorkspaceKey(
+        self,
+        request: _auth_pb2.SetWorkspaceKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.SetWorkspaceKeyResponse, _abc.Awaitable[_auth_pb2.SetWorkspaceKeyResponse]]:
+        """Stores a workspace's SSH key: the one it signs in to ssh remotes with, or the one it signs commits with.
+        It replaces an older one of its kind.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteWorkspaceKey(
+        self,
+        request: _auth_pb2.DeleteWorkspaceKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.DeleteWorkspaceKeyResponse, _abc.Awaitable[_auth_pb2.DeleteWorkspaceKeyResponse]]:
+        """Forgets an SSH key of a workspace."""
 
     @_abc_1.abstractmethod
     def ResolveWorkspace(

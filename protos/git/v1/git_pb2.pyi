@@ -582,6 +582,7 @@ class CommitHeader(_message.Message):
     COMMITTER_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     KEEP_AS_FIELD_NUMBER: _builtins.int
+    AUTHOR_TIME_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     base_oid: _builtins.str
@@ -592,6 +593,8 @@ class CommitHeader(_message.Message):
     """Author and committer time, seconds since the epoch, UTC. Part of the commit's name."""
     keep_as: _builtins.str
     """Name under refs/lockstep/ that keeps the commit from being pruned, for example publications/ID."""
+    author_time: _builtins.int
+    """Author time where it is another than the committer's, seconds since the epoch, UTC; 0: the same."""
     @_builtins.property
     def author(self) -> _common_pb2.Person:
         """Who made the edits."""
@@ -610,10 +613,11 @@ class CommitHeader(_message.Message):
         committer: _common_pb2.Person | None = ...,
         time: _builtins.int = ...,
         keep_as: _builtins.str = ...,
+        author_time: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "committer", b"committer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "base_oid", b"base_oid", "committer", b"committer", "keep_as", b"keep_as", "message", b"message", "time", b"time", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_time", b"author_time", "base_oid", b"base_oid", "committer", b"committer", "keep_as", b"keep_as", "message", b"message", "time", b"time", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -711,6 +715,7 @@ class CreateMergeCommitRequest(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
+    COMMITTER_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     ours_oid: _builtins.str
@@ -723,7 +728,11 @@ class CreateMergeCommitRequest(_message.Message):
     """Author and committer time, seconds since the epoch, UTC."""
     @_builtins.property
     def author(self) -> _common_pb2.Person:
-        """Author and committer."""
+        """Author, and committer where none is named."""
+
+    @_builtins.property
+    def committer(self) -> _common_pb2.Person:
+        """Committer where it is somebody else."""
 
     def __init__(
         self,
@@ -734,10 +743,11 @@ class CreateMergeCommitRequest(_message.Message):
         message: _builtins.str = ...,
         author: _common_pb2.Person | None = ...,
         time: _builtins.int = ...,
+        committer: _common_pb2.Person | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "committer", b"committer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "message", b"message", "ours_oid", b"ours_oid", "theirs_oid", b"theirs_oid", "time", b"time", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "committer", b"committer", "message", b"message", "ours_oid", b"ours_oid", "theirs_oid", b"theirs_oid", "time", b"time", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1032,12 +1042,19 @@ class Commit(_message.Message):
     AUTHOR_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    COMMITTER_FIELD_NUMBER: _builtins.int
+    COMMIT_TIME_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
     oid: _builtins.str
     """Name, hex."""
     time: _builtins.int
     """Author time, seconds since the epoch, UTC."""
     message: _builtins.str
     """Full message; bytes that are no UTF-8 are replaced."""
+    commit_time: _builtins.int
+    """Committer time, seconds since the epoch, UTC."""
+    signed: _builtins.bool
+    """Whether it carries a signature. The signature is not checked."""
     @_builtins.property
     def parent_oids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parents, hex."""
@@ -1045,6 +1062,10 @@ class Commit(_message.Message):
     @_builtins.property
     def author(self) -> _common_pb2.Person:
         """Who made the change."""
+
+    @_builtins.property
+    def committer(self) -> _common_pb2.Person:
+        """Who made the commit."""
 
     def __init__(
         self,
@@ -1054,10 +1075,13 @@ class Commit(_message.Message):
         author: _common_pb2.Person | None = ...,
         time: _builtins.int = ...,
         message: _builtins.str = ...,
+        committer: _common_pb2.Person | None = ...,
+        commit_time: _builtins.int = ...,
+        signed: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "committer", b"committer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "message", b"message", "oid", b"oid", "parent_oids", b"parent_oids", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "commit_time", b"commit_time", "committer", b"committer", "message", b"message", "oid", b"oid", "parent_oids", b"parent_oids", "signed", b"signed", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1097,3 +1121,544 @@ class DropMirrorResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DropMirrorResponse: _TypeAlias = DropMirrorResponse  # noqa: Y015
+
+@_typing.final
+class ResolveRevisionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    revision: _builtins.str
+    """At least 7 hex digits of a commit, a branch, or a tag of the target remote; the target branch as last
+    fetched when empty. A branch is meant where a tag has the same name.
+    """
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRevisionRequest: _TypeAlias = ResolveRevisionRequest  # noqa: Y015
+
+@_typing.final
+class ResolveRevisionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    commit_oid: _builtins.str
+    """The commit, hex. The mirror has it."""
+    def __init__(
+        self,
+        *,
+        commit_oid: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRevisionResponse: _TypeAlias = ResolveRevisionResponse  # noqa: Y015
+
+@_typing.final
+class ListPathHistoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    commit_oid: _builtins.str
+    """Newest commit, hex."""
+    path: _builtins.bytes
+    """Path of the file at that commit."""
+    page_size: _builtins.int
+    """At most this many; 0 means 50; 1,000 at most."""
+    page_token: _builtins.str
+    """From an earlier answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        commit_oid: _builtins.str = ...,
+        path: _builtins.bytes = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid", "page_size", b"page_size", "page_token", b"page_token", "path", b"path", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPathHistoryRequest: _TypeAlias = ListPathHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ListPathHistoryResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathVersion]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___PathVersion] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPathHistoryResponse: _TypeAlias = ListPathHistoryResponse  # noqa: Y015
+
+@_typing.final
+class PathVersion(_message.Message):
+    """A commit that changed a file, and what the file was then."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    OLD_PATH_FIELD_NUMBER: _builtins.int
+    BLOB_OID_FIELD_NUMBER: _builtins.int
+    kind: Global___ChangeKind.ValueType
+    """How it changed the file."""
+    path: _builtins.bytes
+    """Path of the file in that commit; the path it had before in a deletion."""
+    old_path: _builtins.bytes
+    """Path before the commit, for a rename."""
+    blob_oid: _builtins.str
+    """Blob in that commit, hex; empty for a deletion."""
+    @_builtins.property
+    def commit(self) -> Global___Commit:
+        """The commit."""
+
+    def __init__(
+        self,
+        *,
+        commit: Global___Commit | None = ...,
+        kind: Global___ChangeKind.ValueType = ...,
+        path: _builtins.bytes = ...,
+        old_path: _builtins.bytes = ...,
+        blob_oid: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob_oid", b"blob_oid", "commit", b"commit", "kind", b"kind", "old_path", b"old_path", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PathVersion: _TypeAlias = PathVersion  # noqa: Y015
+
+@_typing.final
+class DiffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    OLD_OID_FIELD_NUMBER: _builtins.int
+    NEW_OID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    FIND_RENAMES_FIELD_NUMBER: _builtins.int
+    CONTEXT_LINES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    old_oid: _builtins.str
+    """Older commit or tree, hex; empty for the empty tree."""
+    new_oid: _builtins.str
+    """Newer commit or tree, hex."""
+    find_renames: _builtins.bool
+    """Pair deletions with additions of like content as renames."""
+    context_lines: _builtins.int
+    """Unchanged lines around each change; 3 when unset, 100 at most."""
+    max_bytes: _builtins.int
+    """The diff is cut off after this many bytes; 0 means 10 MiB; 100 MiB at most."""
+    @_builtins.property
+    def content(self) -> Global___TreeEdit:
+        """Content of one file; the rest of the older commit counts as unchanged."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Files and folders to look at; all when empty. Not for content."""
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        old_oid: _builtins.str = ...,
+        new_oid: _builtins.str = ...,
+        content: Global___TreeEdit | None = ...,
+        paths: _abc.Iterable[_builtins.bytes] | None = ...,
+        find_renames: _builtins.bool = ...,
+        context_lines: _builtins.int | None = ...,
+        max_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_lines", b"_context_lines", "content", b"content", "context_lines", b"context_lines", "new", b"new", "new_oid", b"new_oid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_lines", b"_context_lines", "content", b"content", "context_lines", b"context_lines", "find_renames", b"find_renames", "max_bytes", b"max_bytes", "new", b"new", "new_oid", b"new_oid", "old_oid", b"old_oid", "paths", b"paths", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__context_lines: _TypeAlias = _typing.Literal["context_lines"]  # noqa: Y015
+    _WhichOneofArgType__context_lines: _TypeAlias = _typing.Literal["_context_lines", b"_context_lines"]  # noqa: Y015
+    _WhichOneofReturnType_new: _TypeAlias = _typing.Literal["new_oid", "content"]  # noqa: Y015
+    _WhichOneofArgType_new: _TypeAlias = _typing.Literal["new", b"new"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__context_lines) -> _WhichOneofReturnType__context_lines | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_new) -> _WhichOneofReturnType_new | None: ...
+
+Global___DiffRequest: _TypeAlias = DiffRequest  # noqa: Y015
+
+@_typing.final
+class DiffResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """A piece of the diff in git's own format; at most 1 MiB."""
+    truncated: _builtins.bool
+    """True in the last message when the diff was longer than max_bytes."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffResponse: _TypeAlias = DiffResponse  # noqa: Y015
+
+@_typing.final
+class BlameRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    FIRST_LINE_FIELD_NUMBER: _builtins.int
+    LAST_LINE_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    commit_oid: _builtins.str
+    """Commit, hex."""
+    path: _builtins.bytes
+    """Path of a file at that commit; at most 10 MiB."""
+    first_line: _builtins.int
+    """First line, from 1; 0 for the beginning."""
+    last_line: _builtins.int
+    """Last line; 0 for the end."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        commit_oid: _builtins.str = ...,
+        path: _builtins.bytes = ...,
+        first_line: _builtins.int = ...,
+        last_line: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid", "first_line", b"first_line", "last_line", b"last_line", "path", b"path", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlameRequest: _TypeAlias = BlameRequest  # noqa: Y015
+
+@_typing.final
+class BlameResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HUNKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hunks(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlameHunk]:
+        """Lines that belong together, in the order of the file; at most about 1 MiB a message."""
+
+    def __init__(
+        self,
+        *,
+        hunks: _abc.Iterable[Global___BlameHunk] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hunks", b"hunks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlameResponse: _TypeAlias = BlameResponse  # noqa: Y015
+
+@_typing.final
+class BlameHunk(_message.Message):
+    """Neighbouring lines that the same commit wrote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    FIRST_LINE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_LINE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    commit_oid: _builtins.str
+    """Commit that wrote them, hex."""
+    time: _builtins.int
+    """Its author time, seconds since the epoch, UTC."""
+    summary: _builtins.str
+    """First line of its message."""
+    path: _builtins.bytes
+    """Path of the file in that commit."""
+    first_line: _builtins.int
+    """Number of the first line in the file that was asked for, from 1."""
+    original_line: _builtins.int
+    """Number of the first line in that commit's file, from 1."""
+    @_builtins.property
+    def author(self) -> _common_pb2.Person:
+        """Its author."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The lines without their line ends."""
+
+    def __init__(
+        self,
+        *,
+        commit_oid: _builtins.str = ...,
+        author: _common_pb2.Person | None = ...,
+        time: _builtins.int = ...,
+        summary: _builtins.str = ...,
+        path: _builtins.bytes = ...,
+        first_line: _builtins.int = ...,
+        original_line: _builtins.int = ...,
+        lines: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "commit_oid", b"commit_oid", "first_line", b"first_line", "lines", b"lines", "original_line", b"original_line", "path", b"path", "summary", b"summary", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlameHunk: _TypeAlias = BlameHunk  # noqa: Y015
+
+@_typing.final
+class ListTagsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    REMOTE_FIELD_NUMBER: _builtins.int
+    WITH_ANNOTATIONS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    remote: Global___Remote.ValueType
+    """Which remote."""
+    with_annotations: _builtins.bool
+    """Also read who made annotated tags, when, and what they say; fetches their objects."""
+    page_size: _builtins.int
+    """At most this many; 0 means 50; 1,000 at most."""
+    page_token: _builtins.str
+    """From an earlier answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        remote: Global___Remote.ValueType = ...,
+        with_annotations: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "remote", b"remote", "with_annotations", b"with_annotations", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTagsRequest: _TypeAlias = ListTagsRequest  # noqa: Y015
+
+@_typing.final
+class ListTagsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAGS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tag]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        tags: _abc.Iterable[Global___Tag] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTagsResponse: _TypeAlias = ListTagsResponse  # noqa: Y015
+
+@_typing.final
+class Tag(_message.Message):
+    """One tag."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_OID_FIELD_NUMBER: _builtins.int
+    TAG_OID_FIELD_NUMBER: _builtins.int
+    TAGGER_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.bytes
+    """Name, without refs/tags/."""
+    target_oid: _builtins.str
+    """What it stands for in the end, hex; a commit as a rule."""
+    tag_oid: _builtins.str
+    """The tag object, hex; empty for a tag without annotation."""
+    time: _builtins.int
+    """When, seconds since the epoch, UTC; only with annotations."""
+    message: _builtins.str
+    """What it says; only with annotations."""
+    @_builtins.property
+    def tagger(self) -> _common_pb2.Person:
+        """Who made it; only with annotations."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.bytes = ...,
+        target_oid: _builtins.str = ...,
+        tag_oid: _builtins.str = ...,
+        tagger: _common_pb2.Person | None = ...,
+        time: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tagger", b"tagger"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "tag_oid", b"tag_oid", "tagger", b"tagger", "target_oid", b"target_oid", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tag: _TypeAlias = Tag  # noqa: Y015
+
+@_typing.final
+class RestorePathRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    BASE_OID_FIELD_NUMBER: _builtins.int
+    FROM_OID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    COMMITTER_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    KEEP_AS_FIELD_NUMBER: _builtins.int
+    PUSH_BRANCH_FIELD_NUMBER: _builtins.int
+    EXPECTED_OLD_OID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    base_oid: _builtins.str
+    """Commit that the new one stands on, hex."""
+    from_oid: _builtins.str
+    """Commit to take the path from, hex."""
+    path: _builtins.bytes
+    """File or folder, at both commits."""
+    message: _builtins.str
+    """Full message, UTF-8; written from path and commit when empty."""
+    time: _builtins.int
+    """Author and committer time, seconds since the epoch, UTC."""
+    keep_as: _builtins.str
+    """Name under refs/lockstep/ that keeps the commit from being pruned; may be empty."""
+    push_branch: _builtins.str
+    """Branch of the push remote that is moved to the commit, without refs/heads/; nothing is pushed when empty."""
+    expected_old_oid: _builtins.str
+    """What push_branch is now, hex; empty when it must not exist. A mismatch is ABORTED (reason STALE_REF)."""
+    @_builtins.property
+    def author(self) -> _common_pb2.Person:
+        """Author; the caller where a person calls."""
+
+    @_builtins.property
+    def committer(self) -> _common_pb2.Person:
+        """Committer; the author when empty, the caller where a person calls."""
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        base_oid: _builtins.str = ...,
+        from_oid: _builtins.str = ...,
+        path: _builtins.bytes = ...,
+        message: _builtins.str = ...,
+        author: _common_pb2.Person | None = ...,
+        committer: _common_pb2.Person | None = ...,
+        time: _builtins.int = ...,
+        keep_as: _builtins.str = ...,
+        push_branch: _builtins.str = ...,
+        expected_old_oid: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "committer", b"committer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "base_oid", b"base_oid", "committer", b"committer", "expected_old_oid", b"expected_old_oid", "from_oid", b"from_oid", "keep_as", b"keep_as", "message", b"message", "path", b"path", "push_branch", b"push_branch", "time", b"time", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestorePathRequest: _TypeAlias = RestorePathRequest  # noqa: Y015
+
+@_typing.final
+class RestorePathResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    TREE_OID_FIELD_NUMBER: _builtins.int
+    PUSHED_FIELD_NUMBER: _builtins.int
+    commit_oid: _builtins.str
+    """The commit, hex; base_oid when the path is as it was already, and then nothing is pushed."""
+    tree_oid: _builtins.str
+    """Its tree, hex."""
+    pushed: _builtins.bool
+    """Whether push_branch was moved."""
+    def __init__(
+        self,
+        *,
+        commit_oid: _builtins.str = ...,
+        tree_oid: _builtins.str = ...,
+        pushed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid", "pushed", b"pushed", "tree_oid", b"tree_oid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestorePathResponse: _TypeAlias = RestorePathResponse  # noqa: Y015

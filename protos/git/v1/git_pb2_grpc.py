@@ -95,6 +95,36 @@ class GitServiceStub:
                 request_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListCommitsRequest.SerializeToString,
                 response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListCommitsResponse.FromString,
                 _registered_method=True)
+        self.ResolveRevision = channel.unary_unary(
+                '/lockstep.git.v1.GitService/ResolveRevision',
+                request_serializer=protos_dot_git_dot_v1_dot_git__pb2.ResolveRevisionRequest.SerializeToString,
+                response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ResolveRevisionResponse.FromString,
+                _registered_method=True)
+        self.ListPathHistory = channel.unary_unary(
+                '/lockstep.git.v1.GitService/ListPathHistory',
+                request_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListPathHistoryRequest.SerializeToString,
+                response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListPathHistoryResponse.FromString,
+                _registered_method=True)
+        self.Diff = channel.unary_stream(
+                '/lockstep.git.v1.GitService/Diff',
+                request_serializer=protos_dot_git_dot_v1_dot_git__pb2.DiffRequest.SerializeToString,
+                response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.DiffResponse.FromString,
+                _registered_method=True)
+        self.Blame = channel.unary_stream(
+                '/lockstep.git.v1.GitService/Blame',
+                request_serializer=protos_dot_git_dot_v1_dot_git__pb2.BlameRequest.SerializeToString,
+                response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.BlameResponse.FromString,
+                _registered_method=True)
+        self.ListTags = channel.unary_unary(
+                '/lockstep.git.v1.GitService/ListTags',
+                request_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListTagsRequest.SerializeToString,
+                response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListTagsResponse.FromString,
+                _registered_method=True)
+        self.RestorePath = channel.unary_unary(
+                '/lockstep.git.v1.GitService/RestorePath',
+                request_serializer=protos_dot_git_dot_v1_dot_git__pb2.RestorePathRequest.SerializeToString,
+                response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.RestorePathResponse.FromString,
+                _registered_method=True)
         self.DropMirror = channel.unary_unary(
                 '/lockstep.git.v1.GitService/DropMirror',
                 request_serializer=protos_dot_git_dot_v1_dot_git__pb2.DropMirrorRequest.SerializeToString,
@@ -193,6 +223,50 @@ class GitServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResolveRevision(self, request, context):
+        """Says which commit a name stands for: a commit or the beginning of one, a branch or a tag of the target,
+        or the target branch as last fetched when the name is empty.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPathHistory(self, request, context):
+        """Lists the commits that changed a file, newest first, through its renames.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Diff(self, request, context):
+        """Streams a unified diff: between two commits, or between a file at a commit and content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Blame(self, request, context):
+        """Streams who last changed each line of a file, through its renames.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTags(self, request, context):
+        """Lists the tags of a remote as they are now, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestorePath(self, request, context):
+        """Builds a commit in which a path is what it was at an earlier commit, and pushes it where a branch is
+        named. For services, and for administrators, who are its author and committer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DropMirror(self, request, context):
         """Forgets the mirror of a workspace. Nothing is lost: it is a cache.
         """
@@ -262,6 +336,36 @@ def add_GitServiceServicer_to_server(servicer, server):
                     servicer.ListCommits,
                     request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListCommitsRequest.FromString,
                     response_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListCommitsResponse.SerializeToString,
+            ),
+            'ResolveRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveRevision,
+                    request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ResolveRevisionRequest.FromString,
+                    response_serializer=protos_dot_git_dot_v1_dot_git__pb2.ResolveRevisionResponse.SerializeToString,
+            ),
+            'ListPathHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPathHistory,
+                    request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListPathHistoryRequest.FromString,
+                    response_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListPathHistoryResponse.SerializeToString,
+            ),
+            'Diff': grpc.unary_stream_rpc_method_handler(
+                    servicer.Diff,
+                    request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.DiffRequest.FromString,
+                    response_serializer=protos_dot_git_dot_v1_dot_git__pb2.DiffResponse.SerializeToString,
+            ),
+            'Blame': grpc.unary_stream_rpc_method_handler(
+                    servicer.Blame,
+                    request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.BlameRequest.FromString,
+                    response_serializer=protos_dot_git_dot_v1_dot_git__pb2.BlameResponse.SerializeToString,
+            ),
+            'ListTags': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTags,
+                    request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListTagsRequest.FromString,
+                    response_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListTagsResponse.SerializeToString,
+            ),
+            'RestorePath': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestorePath,
+                    request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.RestorePathRequest.FromString,
+                    response_serializer=protos_dot_git_dot_v1_dot_git__pb2.RestorePathResponse.SerializeToString,
             ),
             'DropMirror': grpc.unary_unary_rpc_method_handler(
                     servicer.DropMirror,
@@ -594,6 +698,168 @@ class GitService:
             '/lockstep.git.v1.GitService/ListCommits',
             protos_dot_git_dot_v1_dot_git__pb2.ListCommitsRequest.SerializeToString,
             protos_dot_git_dot_v1_dot_git__pb2.ListCommitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.git.v1.GitService/ResolveRevision',
+            protos_dot_git_dot_v1_dot_git__pb2.ResolveRevisionRequest.SerializeToString,
+            protos_dot_git_dot_v1_dot_git__pb2.ResolveRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPathHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.git.v1.GitService/ListPathHistory',
+            protos_dot_git_dot_v1_dot_git__pb2.ListPathHistoryRequest.SerializeToString,
+            protos_dot_git_dot_v1_dot_git__pb2.ListPathHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Diff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lockstep.git.v1.GitService/Diff',
+            protos_dot_git_dot_v1_dot_git__pb2.DiffRequest.SerializeToString,
+            protos_dot_git_dot_v1_dot_git__pb2.DiffResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Blame(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lockstep.git.v1.GitService/Blame',
+            protos_dot_git_dot_v1_dot_git__pb2.BlameRequest.SerializeToString,
+            protos_dot_git_dot_v1_dot_git__pb2.BlameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTags(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.git.v1.GitService/ListTags',
+            protos_dot_git_dot_v1_dot_git__pb2.ListTagsRequest.SerializeToString,
+            protos_dot_git_dot_v1_dot_git__pb2.ListTagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestorePath(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.git.v1.GitService/RestorePath',
+            protos_dot_git_dot_v1_dot_git__pb2.RestorePathRequest.SerializeToString,
+            protos_dot_git_dot_v1_dot_git__pb2.RestorePathResponse.FromString,
             options,
             channel_credentials,
             insecure,

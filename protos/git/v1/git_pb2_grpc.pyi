@@ -68,6 +68,22 @@ class GitServiceStub:
     """Deletes a branch on the remote that must still have the expected old value."""
     ListCommits: _grpc.UnaryUnaryMultiCallable[_git_pb2.ListCommitsRequest, _git_pb2.ListCommitsResponse]
     """Lists commits reachable from one commit and not from another, newest first."""
+    ResolveRevision: _grpc.UnaryUnaryMultiCallable[_git_pb2.ResolveRevisionRequest, _git_pb2.ResolveRevisionResponse]
+    """Says which commit a name stands for: a commit or the beginning of one, a branch or a tag of the target,
+    or the target branch as last fetched when the name is empty.
+    """
+    ListPathHistory: _grpc.UnaryUnaryMultiCallable[_git_pb2.ListPathHistoryRequest, _git_pb2.ListPathHistoryResponse]
+    """Lists the commits that changed a file, newest first, through its renames."""
+    Diff: _grpc.UnaryStreamMultiCallable[_git_pb2.DiffRequest, _git_pb2.DiffResponse]
+    """Streams a unified diff: between two commits, or between a file at a commit and content."""
+    Blame: _grpc.UnaryStreamMultiCallable[_git_pb2.BlameRequest, _git_pb2.BlameResponse]
+    """Streams who last changed each line of a file, through its renames."""
+    ListTags: _grpc.UnaryUnaryMultiCallable[_git_pb2.ListTagsRequest, _git_pb2.ListTagsResponse]
+    """Lists the tags of a remote as they are now, by name."""
+    RestorePath: _grpc.UnaryUnaryMultiCallable[_git_pb2.RestorePathRequest, _git_pb2.RestorePathResponse]
+    """Builds a commit in which a path is what it was at an earlier commit, and pushes it where a branch is
+    named. For services, and for administrators, who are its author and committer.
+    """
     DropMirror: _grpc.UnaryUnaryMultiCallable[_git_pb2.DropMirrorRequest, _git_pb2.DropMirrorResponse]
     """Forgets the mirror of a workspace. Nothing is lost: it is a cache."""
 
@@ -106,6 +122,22 @@ class GitServiceAsyncStub(GitServiceStub):
     """Deletes a branch on the remote that must still have the expected old value."""
     ListCommits: _aio.UnaryUnaryMultiCallable[_git_pb2.ListCommitsRequest, _git_pb2.ListCommitsResponse]  # type: ignore[assignment]
     """Lists commits reachable from one commit and not from another, newest first."""
+    ResolveRevision: _aio.UnaryUnaryMultiCallable[_git_pb2.ResolveRevisionRequest, _git_pb2.ResolveRevisionResponse]  # type: ignore[assignment]
+    """Says which commit a name stands for: a commit or the beginning of one, a branch or a tag of the target,
+    or the target branch as last fetched when the name is empty.
+    """
+    ListPathHistory: _aio.UnaryUnaryMultiCallable[_git_pb2.ListPathHistoryRequest, _git_pb2.ListPathHistoryResponse]  # type: ignore[assignment]
+    """Lists the commits that changed a file, newest first, through its renames."""
+    Diff: _aio.UnaryStreamMultiCallable[_git_pb2.DiffRequest, _git_pb2.DiffResponse]  # type: ignore[assignment]
+    """Streams a unified diff: between two commits, or between a file at a commit and content."""
+    Blame: _aio.UnaryStreamMultiCallable[_git_pb2.BlameRequest, _git_pb2.BlameResponse]  # type: ignore[assignment]
+    """Streams who last changed each line of a file, through its renames."""
+    ListTags: _aio.UnaryUnaryMultiCallable[_git_pb2.ListTagsRequest, _git_pb2.ListTagsResponse]  # type: ignore[assignment]
+    """Lists the tags of a remote as they are now, by name."""
+    RestorePath: _aio.UnaryUnaryMultiCallable[_git_pb2.RestorePathRequest, _git_pb2.RestorePathResponse]  # type: ignore[assignment]
+    """Builds a commit in which a path is what it was at an earlier commit, and pushes it where a branch is
+    named. For services, and for administrators, who are its author and committer.
+    """
     DropMirror: _aio.UnaryUnaryMultiCallable[_git_pb2.DropMirrorRequest, _git_pb2.DropMirrorResponse]  # type: ignore[assignment]
     """Forgets the mirror of a workspace. Nothing is lost: it is a cache."""
 
@@ -213,6 +245,58 @@ class GitServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_git_pb2.ListCommitsResponse, _abc.Awaitable[_git_pb2.ListCommitsResponse]]:
         """Lists commits reachable from one commit and not from another, newest first."""
+
+    @_abc_1.abstractmethod
+    def ResolveRevision(
+        self,
+        request: _git_pb2.ResolveRevisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_git_pb2.ResolveRevisionResponse, _abc.Awaitable[_git_pb2.ResolveRevisionResponse]]:
+        """Says which commit a name stands for: a commit or the beginning of one, a branch or a tag of the target,
+        or the target branch as last fetched when the name is empty.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPathHistory(
+        self,
+        request: _git_pb2.ListPathHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_git_pb2.ListPathHistoryResponse, _abc.Awaitable[_git_pb2.ListPathHistoryResponse]]:
+        """Lists the commits that changed a file, newest first, through its renames."""
+
+    @_abc_1.abstractmethod
+    def Diff(
+        self,
+        request: _git_pb2.DiffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_git_pb2.DiffResponse], _abc.AsyncIterator[_git_pb2.DiffResponse]]:
+        """Streams a unified diff: between two commits, or between a file at a commit and content."""
+
+    @_abc_1.abstractmethod
+    def Blame(
+        self,
+        request: _git_pb2.BlameRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_git_pb2.BlameResponse], _abc.AsyncIterator[_git_pb2.BlameResponse]]:
+        """Streams who last changed each line of a file, through its renames."""
+
+    @_abc_1.abstractmethod
+    def ListTags(
+        self,
+        request: _git_pb2.ListTagsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_git_pb2.ListTagsResponse, _abc.Awaitable[_git_pb2.ListTagsResponse]]:
+        """Lists the tags of a remote as they are now, by name."""
+
+    @_abc_1.abstractmethod
+    def RestorePath(
+        self,
+        request: _git_pb2.RestorePathRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_git_pb2.RestorePathResponse, _abc.Awaitable[_git_pb2.RestorePathResponse]]:
+        """Builds a commit in which a path is what it was at an earlier commit, and pushes it where a branch is
+        named. For services, and for administrators, who are its author and committer.
+        """
 
     @_abc_1.abstractmethod
     def DropMirror(

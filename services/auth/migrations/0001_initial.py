@@ -131,7 +131,7 @@ def _keys() -> None:
         sa.Column("method", sa.Text, nullable=False),
         sa.Column("request_id", sa.Text, nullable=False),
         sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("answer", sa.LargeBinary, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "method", "request_id", name="pk_requests"),
     )

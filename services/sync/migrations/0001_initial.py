@@ -8,9 +8,21 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_TABLES = (
+    "workspaces",
+    "collections",
+    "records",
+    "record_revisions",
+    "conflicts",
+    "quarantine",
+    "reservations",
+    "sync_runs",
+    "requests",
+)
+
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables, and on PostgreSQL the policies that keep tenants apart."""
     op.create_table(
         "collections",
         sa.Column("tenant_id", sa.String(length=64), nullable=False),
@@ -107,12 +119,13 @@ def upgrade() -> None:
     op.create_index("records_path", "records", ["tenant_id", "workspace_id", "path"], unique=False)
     op.create_table(
         "requests",
-        sa.Column("tenant_id", sa.String(length=64), nullable=False),
-        sa.Column("request_id", sa.String(length=128), nullable=False),
-        sa.Column("method", sa.String(length=64), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("answer", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "request_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "method", "request_id"),
     )
     op.create_table(
         "reservations",
@@ -156,6 +169,11 @@ def upgrade() -> None:
         sa.Column("last_sync", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "workspace_id"),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        for table in _TABLES:
+            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+            own = "tenant_id = current_setting('lockstep.tenant', true)"
+            op.execute(f"CREATE POLICY own_tenant ON {table} USING ({own})")
 
 
 def downgrade() -> None:

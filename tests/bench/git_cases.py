@@ -1,0 +1,269 @@
+"""The git service through its RPCs, against what git itself needs for the same.
+
+Each case measures both in turn, round by round, in one run, and asserts that both came to the same: the
+same head, the same paths and blobs, the same tree.
+"""
+
+import hashlib
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from protos.common.v1 import common_pb2
+from protos.git.v1 import git_pb2
+from tests.bench import git_repositories as repositories
+from tests.bench.cases import Case, compare
+from tests.bench.git_process import META, GitProcess, git_process
+from tests.remote import Remote
+from tests.standins.git_http import GitHost
+
+_T = TypeVar("_T")
+
+MEGABYTE = 1024 * 1024
+# The service gives git this much; so does the floor.
+CACHE = "core.deltaBaseCacheLimit=256m"
+PERSON = common_pb2.Person(name="Bench", email="bench@example.org")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A repository that the service has a mirror of: where records are, its two commits, a copy for git."""
+
+    name: str
+    remote: Remote
+    first: str
+    second: str
+    place: Callable[[int], str]
+    content: Callable[[int, int], bytes]
+
+
+def run(folder: Path, rounds: int) -> list[Case]:
+    """Measure all cases."""
+    with _service(folder) as (service, months, flat, url):
+        return [
+            no_op_pull(service, months, url, 5 * rounds),
+            changed(service, months, 5 * rounds),
+            changed(service, flat, 5 * rounds),
+            all_blobs(service, months, rounds),
+            commit(service, flat, rounds, 0.33),
+            commit(service, months, rounds, 1.2),
+            Case("memory of the git service in all of these", service.peak_bytes() // MEGABYTE, 1, 0, 0, "MB"),
+        ]
+
+
+def no_op_pull(service: GitProcess, layout: Layout, url: str, rounds: int) -> Case:
+    """Measure a fetch that finds nothing new, over smart HTTP."""
+    command = ["git", "ls-remote", "--quiet", "--refs", url, "refs/heads/main"]
+
+    def ours() -> str:
+        *_, last = service.stub.Fetch(git_pb2.FetchRequest(workspace_id="over-http"), metadata=META)
+        return last.result.new_oid
+
+    def floor() -> str:
+        return _git(layout.remote.path, command[1:]).partition(b"\t")[0].decode()
+
+    return _measured("no-op pull, against ls-remote of one ref over smart HTTP", ours, floor, rounds, 1.3)
+
+
+def changed(service: GitProcess, layout: Layout, rounds: int) -> Case:
+    """Measure paths and blobs of a commit that changed a few of many files."""
+    mirror = service.mirror(layout.name)
+    between = git_pb2.ListChangedPathsRequest(workspace_id=layout.name, old_oid=layout.first, new_oid=layout.second)
+    command = ["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", layout.first, layout.second]
+
+    def ours() -> dict[bytes, bytes]:
+        answers = service.stub.ListChangedPaths(between, metadata=META)
+        changes = [change for answer in answers for change in answer.changes]
+        request = git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=[c.new_blob for c in changes])
+        pieces = [p for a in service.stub.ReadBlobs(iter([request]), metadata=META) for p in a.pieces]
+        return {change.path: piece.data for change, piece in zip(changes, pieces, strict=True)}
+
+    with _cat_file(mirror) as read:
+
+        def floor() -> dict[bytes, bytes]:
+            fields = _git(mirror, command).split(b"\0")
+            return {path: read(head.split(b" ")[3]) for head, path in zip(fields[0::2], fields[1::2], strict=False)}
+
+        assert len(floor()) == repositories.CHANGED
+        name = f"10 of 100,000 changed, {layout.name}, against diff-tree + long-lived cat-file"
+        return _measured(name, ours, floor, rounds, 1.2)
+
+
+def all_blobs(service: GitProcess, layout: Layout, rounds: int) -> Case:
+    """Measure reading every blob; what is read is consumed, not kept."""
+    mirror = service.mirror(layout.name)
+    listed = _git(mirror, ["ls-tree", "-r", "-z", layout.second]).split(b"\0")
+    oids = [line[12:52].decode() for line in listed if line]
+    assert len(oids) == repositories.COUNT
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+
+    def requests() -> Iterator[git_pb2.ReadBlobsRequest]:
+        for start in range(0, len(oids), 5000):
+            yield git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=oids[start : start + 5000])
+
+    def ours() -> int:
+        read = 0
+        for answer in service.stub.ReadBlobs(requests(), metadata=META):
+            for piece in answer.pieces:
+                read += len(piece.data)
+        return read
+
+    def floor() -> int:
+        command = ["git", "-c", CACHE, "cat-file", "--batch", "--buffer"]
+        (mirror.parent / "asked").write_bytes(asked)
+        with (
+            (mirror.parent / "asked").open("rb") as stdin,
+            subprocess.Popen(command, cwd=mirror, stdin=stdin, stdout=subprocess.PIPE) as process,
+        ):
+            assert process.stdout
+            read = 0
+            while chunk := process.stdout.read(MEGABYTE):
+                read += len(chunk)
+        # Each blob comes with a line "name blob size" and a line end.
+        return read - sum(len(f"{oid} blob {size}\n\n") for oid, size in zip(oids, sizes, strict=True))
+
+    sizes = _same_blobs(service, layout, oids, requests)
+    return _measured("all 100,000 blobs, against cat-file --batch --buffer", ours, floor, rounds, 1.5)
+
+
+def _same_blobs(
+    service: GitProcess,
+    layout: Layout,
+    oids: list[str],
+    requests: Callable[[], Iterator[git_pb2.ReadBlobsRequest]],
+) -> list[int]:
+    """Check that what the service gives has the names that were asked for; give the sizes."""
+    sizes = []
+    for answer in service.stub.ReadBlobs(requests(), metadata=META):
+        for piece in answer.pieces:
+            data = b"blob %d\0" % piece.size + piece.data
+            assert hashlib.sha1(data, usedforsecurity=False).hexdigest() == piece.oid == oids[len(sizes)], layout.name
+            sizes.append(piece.size)
+    return sizes
+
+
+def commit(service: GitProcess, layout: Layout, rounds: int, goal: float) -> Case:
+    """Measure a commit of a hundred edited records; fast-import makes the same in a copy of the mirror."""
+    copy = service.mirror(layout.name).with_name(f"{layout.name}-copy")
+    subprocess.run(["cp", "-r", service.mirror(layout.name), copy], check=True)
+    rest = [0, 0]
+
+    def edits(version: int) -> list[tuple[str, bytes]]:
+        return [(layout.place(n), layout.content(n, version)) for n in repositories.edited(version)]
+
+    def ours() -> str:
+        rest[0] += 1
+        return service.stub.CreateCommit(_commit_requests(layout, edits(rest[0]), rest[0]), metadata=META).tree_oid
+
+    def floor() -> str:
+        rest[1] += 1
+        _git(copy, ["fast-import", "--quiet", "--force"], repositories.stream(edits(rest[1]), layout.second))
+        # Where it is: not part of what is measured, but ``rev-parse`` is two milliseconds.
+        return layout.name
+
+    ours_seconds, floor_seconds = [], []
+    for _ in range(rounds + 1):
+        seconds, tree = _timed(ours)
+        ours_seconds.append(seconds)
+        seconds, _name = _timed(floor)
+        floor_seconds.append(seconds)
+        assert tree == _git(copy, ["rev-parse", "refs/heads/main^{tree}"]).decode().strip()
+    # The first round finds files that nobody has read yet.
+    name = f"commit of 100 records, {layout.name}, against fast-import"
+    return compare(name, statistics.median(ours_seconds[1:]), statistics.median(floor_seconds[1:]), goal)
+
+
+def _commit_requests(
+    layout: Layout, edits: list[tuple[str, bytes]], time_: int
+) -> Iterator[git_pb2.CreateCommitRequest]:
+    header = git_pb2.CommitHeader(
+        workspace_id=layout.name,
+        base_oid=layout.second,
+        message="Bench",
+        author=PERSON,
+        committer=PERSON,
+        time=1_700_000_000 + time_,
+        keep_as="bench",
+    )
+    yield git_pb2.CreateCommitRequest(header=header)
+    parts = [git_pb2.TreeEdit(path=path.encode(), content=content) for path, content in edits]
+    yield git_pb2.CreateCommitRequest(edits=git_pb2.CommitEdits(edits=parts))
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[tuple[GitProcess, Layout, Layout, str]]:
+    remotes = folder / "git-remotes"
+    remotes.mkdir()
+    months = Layout(
+        "by-month",
+        *repositories.make(remotes / "months.git", months=True),
+        repositories.by_month,
+        repositories.record,
+    )
+    flat = Layout(
+        "flat", *repositories.make(remotes / "flat.git", months=False), repositories.flat, repositories.small
+    )
+    host = GitHost(remotes, "").start()
+    url = f"{host.url}/months.git"
+    urls = {months.name: months.remote.url, flat.name: flat.remote.url, "over-http": url}
+    try:
+        with git_process(folder / "git-data", urls) as service:
+            for workspace in urls:
+                request = git_pb2.FetchRequest(workspace_id=workspace)
+                *_, last = service.stub.Fetch(request, metadata=META)
+                assert last.result.cloned
+            yield service, months, flat, url
+    finally:
+        host.stop()
+
+
+def _measured(
+    name: str, ours: Callable[[], _T], floor: Callable[[], _T], rounds: int, goal: float
+) -> Case:
+    """Measure both in turn; both must give the same each time."""
+    assert ours() == floor()
+    ours_seconds, floor_seconds = [], []
+    for _ in range(rounds):
+        seconds, one = _timed(ours)
+        ours_seconds.append(seconds)
+        seconds, other = _timed(floor)
+        floor_seconds.append(seconds)
+        assert one == other
+    return compare(name, statistics.median(ours_seconds), statistics.median(floor_seconds), goal)
+
+
+def _timed(work: Callable[[], _T]) -> tuple[float, _T]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def _git(at: Path, args: list[str], stdin: bytes | None = None) -> bytes:
+    environment = os.environ | {"GIT_DIR": str(at)}
+    command = ["git", "-c", CACHE, *args]
+    return subprocess.run(command, cwd=at, env=environment, input=stdin, capture_output=True, check=True).stdout
+
+
+@contextmanager
+def _cat_file(mirror: Path) -> Iterator[Callable[[bytes], bytes]]:
+    """Give a function that reads a blob from a long-lived process."""
+    command = ["git", "-c", CACHE, "cat-file", "--batch"]
+    with subprocess.Popen(command, cwd=mirror, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin
+        assert stdout
+
+        def read(oid: bytes) -> bytes:
+            stdin.write(oid + b"\n")
+            stdin.flush()
+            size = int(stdout.readline().split()[2])
+            return stdout.read(size + 1)[:-1]
+
+        yield read
+        stdin.close()
