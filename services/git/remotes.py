@@ -7,20 +7,24 @@ name server changes nothing.
 """
 
 import base64
-import ipaddress
 import os
+import re
 import socket
+import urllib.request
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from services.core.errors import InvalidInputError, StateError, UnavailableError
+from services.git import addresses
 from services.git.ports import RemoteAddress, Token
 
 DEFAULT_USERNAME: Final = "x-access-token"
 _PORTS: Final = {"https": 443, "http": 80}
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _MAX_URL: Final = 2048
+# Control characters, spaces at the ends, backslashes, and git's "helper::address".
+_ODD: Final = re.compile(r"[\x00-\x1f\x7f\\]|\A\s|\s\Z|\A[A-Za-z0-9+.-]+::")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def judge(url: str, username: str, token: Token, policy: Policy) -> Remote:
     Raises InvalidInputError for a URL that may not be used, StateError (reason REMOTE_AUTH) where a token
     would travel unencrypted, UnavailableError (reason NO_NETWORK) where the host has no address.
     """
-    if not url or url.startswith("-") or len(url) > _MAX_URL or any(ord(c) < ord(" ") or c == "\x7f" for c in url):
+    if not url or url.startswith("-") or len(url) > _MAX_URL or _ODD.search(url):
         raise _bad("the repository's address is empty or malformed", "set it with `lockstep git-config --repo URL`")
     parts = _split(url)
     scheme = parts.scheme.lower()
@@ -104,19 +108,21 @@ def _over_http(url: str, parts: SplitResult, username: str, token: Token, policy
     port = parts.port or _PORTS[parts.scheme]
     if not host:
         raise _bad("the repository's address has no host", "give it as https://host/path")
+    if not addresses.is_host(host):
+        raise _bad("the repository's address has a host that programs read differently", "write it in plain ASCII")
     config: list[tuple[str, str]] = []
-    loopback = _is_loopback(host)
-    if not loopback and not any(os.environ.get(name) for name in _PROXIES):
+    loopback = addresses.is_loopback(host)
+    if loopback and not policy.allow_private_addresses:
+        raise _bad(f"the host {host} is this machine", "ask the operator to set git.allow_private_addresses")
+    if not loopback:
         found = _lookup(host, port)
-        if not policy.allow_private_addresses and not all(ipaddress.ip_address(a).is_global for a in found):
+        if not policy.allow_private_addresses and not all(map(addresses.is_public, found)):
             raise _bad(
                 f"the host {host} has an address inside a private network",
                 "ask the operator to set git.allow_private_addresses",
             )
-        if not _is_literal(host):
+        if found and not addresses.is_literal(host):
             config.append(("http.curloptResolve", f"{host}:{port}:{','.join(_bracketed(a) for a in found)}"))
-    if loopback and parts.scheme == "https" and not policy.allow_private_addresses:
-        raise _bad(f"the host {host} is this machine", "ask the operator to set git.allow_private_addresses")
     if parts.scheme == "http" and not loopback:
         if token:
             raise StateError(
@@ -135,9 +141,12 @@ def _over_http(url: str, parts: SplitResult, username: str, token: Token, policy
 
 
 def _lookup(host: str, port: int) -> list[str]:
+    """Give the host's addresses; none where only the proxy that is to be used can find them."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
+        if _is_proxied(host):
+            return []
         raise UnavailableError(
             f"the host {host} cannot be found",
             remedy="check the address and the network",
@@ -146,16 +155,8 @@ def _lookup(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_literal(host) and ipaddress.ip_address(host).is_loopback)
+def _is_proxied(host: str) -> bool:
+    return any(os.environ.get(name) for name in _PROXIES) and not urllib.request.proxy_bypass_environment(host)
 
 
 def _bracketed(address: str) -> str:

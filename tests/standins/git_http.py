@@ -72,6 +72,8 @@ class GitHost:
 class _Handler(BaseHTTPRequestHandler):
     git_host: GitHost
     protocol_version = "HTTP/1.1"
+    # Head and body are written one after the other: the second would wait 40 ms for the first to be acknowledged.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Answer a Git client."""
