@@ -178,7 +178,6 @@ async def _runs(services: Services, caller: Caller, workspace_id: str) -> list[m
 async def _publications(services: Services, caller: Caller, workspace_id: str) -> list[models.Publication]:
     request = pr_pb2.ListPublicationsRequest(
         workspace_id=workspace_id,
-        open_only=True,
         page_size=SHOWN_PUBLICATIONS,
     )
     try:
