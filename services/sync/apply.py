@@ -65,6 +65,7 @@ def apply_plan(
     new = sum(upsert.existing is None for upsert in plan.upserts)
     keys = iter(range(first := store.take_keys(tx, scope, new), first + new)) if new else iter(())
     written: list[dict[str, Any]] = []
+    added: list[dict[str, Any]] = []
     for upsert in plan.upserts:
         row = rows[upsert.existing.key] if upsert.existing else None
         key = upsert.existing.key if upsert.existing else next(keys)
@@ -76,8 +77,9 @@ def apply_plan(
         elif row is not None and row.open_conflicts and not upsert.dirty:
             inbox_store.settle_conflicts(tx, scope, [key], now)
             values["open_conflicts"] = 0
-        written.append(values)
+        (added if row is None else written).append(values)
     record_store.write(tx, written)
+    record_store.add(tx, added)
     _remove(tx, scope, plan, now)
     _orphan(tx, scope, plan, run_id=run_id, now=now)
     for record in plan.broken:

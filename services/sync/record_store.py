@@ -133,8 +133,13 @@ def existing(row: sa.Row[Any], proposal: Proposal | None = None) -> ExistingReco
 
 
 def write(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or replace whole rows of records."""
+    """Replace whole rows of records, or insert them."""
     bulk.upsert(tx, records, rows)
+
+
+def add(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert whole rows of new records."""
+    bulk.insert(tx, records, rows)
 
 
 def update(tx: sa.Connection, scope: Scope, key: int, values: Mapping[str, Any]) -> None:
