@@ -18,7 +18,10 @@ from services.core.values import Value, equal, loads
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A file that can be a record. ``rank`` is the number of the include pattern that took it."""
+    """A file that can be a record. ``rank`` is the number of the include pattern that took it.
+
+    ``content`` is the value's canonical JSON text.
+    """
 
     path: bytes
     blob: str
@@ -26,6 +29,7 @@ class ParsedFile:
     id: str
     value: dict[str, Value]
     rank: int
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.core.collection import Collection
 from services.core.importing import CollectionPlan, Upsert
-from services.core.schema import assess
+from services.core.schema import NO_SCORE, assess
 from services.core.values import dumps
 from services.sync import inbox_store, record_store, store
 from services.sync.store import Scope
@@ -64,22 +64,9 @@ def apply_plan(
     _free_ids(tx, scope, plan)
     new = sum(upsert.existing is None for upsert in plan.upserts)
     keys = iter(range(first := store.take_keys(tx, scope, new), first + new)) if new else iter(())
-    written: list[dict[str, Any]] = []
-    added: list[dict[str, Any]] = []
-    for upsert in plan.upserts:
-        row = rows[upsert.existing.key] if upsert.existing else None
-        key = upsert.existing.key if upsert.existing else next(keys)
-        values = _row(scope, collection, upsert, row, key, now)
-        if upsert.conflicts:
-            values["open_conflicts"] = inbox_store.open_conflicts(
-                tx, scope, key, upsert.conflicts, run_id=run_id, now=now
-            )
-        elif row is not None and row.open_conflicts and not upsert.dirty:
-            inbox_store.settle_conflicts(tx, scope, [key], now)
-            values["open_conflicts"] = 0
-        (added if row is None else written).append(values)
-    record_store.write(tx, written)
-    record_store.add(tx, added)
+    version = _Version(scope, collection, now)
+    record_store.write(tx, [_taken(tx, version, u, rows[u.existing.key], run_id) for u in plan.upserts if u.existing])
+    record_store.add(tx, [version.new(u, next(keys)) for u in plan.upserts if not u.existing])
     _remove(tx, scope, plan, now)
     _orphan(tx, scope, plan, run_id=run_id, now=now)
     for record in plan.broken:
@@ -89,50 +76,68 @@ def apply_plan(
     inbox_store.clear_files(tx, scope, collection.id, plan.cleared)
 
 
-def _row(
-    scope: Scope,
-    collection: Collection,
-    upsert: Upsert,
-    row: sa.Row[Any] | None,
-    key: int,
-    now: int,
-) -> dict[str, Any]:
-    """Give the whole row of a record that takes a file over."""
-    file, value = upsert.file, upsert.value
-    before = dict(row._mapping) if row is not None else {}  # noqa: SLF001  SQLAlchemy's public accessor
-    values: dict[str, Any] = {
-        "open_conflicts": 0,
-        "conflicts_settled": 0,
-        "publication_id": "",
-        "authors": "[]",
-        "revision": 0,
-        **before,
-        **scope.columns(),
-        "key": key,
-        "collection_id": collection.id,
-        "id": file.id,
-        "path": file.path,
-        "base_blob": file.blob,
-        "base_raw": file.raw,
-        "dirty": upsert.dirty,
-        "deleted": upsert.deleted,
-        "gone": False,
-        "file_rejected": False,
-    }
-    if row is None or row.gone or upsert.content_changed:
-        values |= {
-            "content": dumps(value).decode(),
-            "title": record_store.title_of(file.id, value),
-            "quality": assess(collection.quality, value)[0],
-            "revision": values["revision"] + 1,
-            "reason": "import",
-            "updated_by": BY_GIT,
-            "updated_at": now,
+class _Version:
+    """Makes the rows of records that take files over in one import of one collection."""
+
+    def __init__(self, scope: Scope, collection: Collection, now: int) -> None:
+        self.scope = scope
+        self.now = now
+        self._collection = collection
+        self._fixed = {**scope.columns(), "collection_id": collection.id, "gone": False, "file_rejected": False}
+        self._made = {"reason": "import", "updated_by": BY_GIT, "updated_at": now}
+        self._fresh = {
+            **self._fixed,
+            **self._made,
+            "revision": 1,
+            "dirty": False,
+            "deleted": False,
+            "open_conflicts": 0,
+            "conflicts_settled": 0,
+            "publication_id": "",
+            "authors": "[]",
         }
-    if not upsert.dirty:
-        values |= {"authors": "[]", "conflicts_settled": 0}
-    if upsert.merged:
-        values["publication_id"] = ""
+
+    def new(self, upsert: Upsert, key: int) -> dict[str, Any]:
+        """Give the row of a record that Git brings."""
+        return {**self._fresh, "key": key, **self._file(upsert), **self._content(upsert)}
+
+    def changed(self, upsert: Upsert, row: sa.Row[Any]) -> dict[str, Any]:
+        """Give the row of a record that is there; its version is a new one where its content is."""
+        values = {**row._mapping, **self._fixed, **self._file(upsert)}  # noqa: SLF001  SQLAlchemy's public accessor
+        values |= {"dirty": upsert.dirty, "deleted": upsert.deleted}
+        if row.gone or upsert.content_changed:
+            values |= {**self._content(upsert), **self._made, "revision": row.revision + 1}
+        if not upsert.dirty:
+            values |= {"authors": "[]", "conflicts_settled": 0}
+        if upsert.merged:
+            values["publication_id"] = ""
+        return values
+
+    def _file(self, upsert: Upsert) -> dict[str, Any]:
+        file = upsert.file
+        return {"id": file.id, "path": file.path, "base_blob": file.blob, "base_raw": file.raw}
+
+    def _content(self, upsert: Upsert) -> dict[str, Any]:
+        file, value = upsert.file, upsert.value
+        content = file.content if value is file.value else dumps(value)
+        rules = self._collection.quality
+        return {
+            "content": content.decode(),
+            "title": record_store.title_of(file.id, value),
+            "quality": assess(rules, value)[0] if rules else NO_SCORE,
+        }
+
+
+def _taken(tx: sa.Connection, version: _Version, upsert: Upsert, row: sa.Row[Any], run_id: str) -> dict[str, Any]:
+    """Give the row of a record that is there, having written or settled its conflicts."""
+    values = version.changed(upsert, row)
+    scope, now = version.scope, version.now
+    if upsert.conflicts:
+        found = upsert.conflicts
+        values["open_conflicts"] = inbox_store.open_conflicts(tx, scope, row.key, found, run_id=run_id, now=now)
+    elif row.open_conflicts and not upsert.dirty:
+        inbox_store.settle_conflicts(tx, scope, [row.key], now)
+        values["open_conflicts"] = 0
     return values
 
 

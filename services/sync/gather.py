@@ -89,7 +89,7 @@ def parse_file(collection: Collection, path: bytes, blob: Blob, rank: int | None
         message = f"the file has {blob.size} bytes; raise git.max_file_bytes or make it smaller"
         return RejectedFile(path, blob.oid, "too-large", message)
     try:
-        value = form.parse(blob.data)
+        value, content = form.parse_canonical(blob.data)
         record_id = collection.id_of(path, value)
     except ParseError as error:
         return RejectedFile(path, blob.oid, error.rule, error.message, error.line, error.column)
@@ -101,7 +101,7 @@ def parse_file(collection: Collection, path: bytes, blob: Blob, rank: int | None
         return RejectedFile(path, blob.oid, "schema", first.message, pointer=first.pointer, record_id="")
     if rank is None:
         rank = collection.rank(path)
-    return ParsedFile(path, blob.oid, blob.data, record_id, value, UNRANKED if rank is None else rank)
+    return ParsedFile(path, blob.oid, blob.data, record_id, value, UNRANKED if rank is None else rank, content)
 
 
 def _list_group(

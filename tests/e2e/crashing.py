@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.main import main
 from services.pr import server as pr_server
-from services.sync import importer, store
+from services.sync import convert, importer, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def arm(moment: str) -> None:
         "parsing": lambda: _before(importer, "parse_files"),
         "planned": lambda: _before(importer, "apply_plan"),
         "written": lambda: _before(store, "set_imported"),
-        "committed": lambda: _before(importer, "RunResult"),
+        "committed": lambda: _before(convert, "result_message"),
     }[moment]()
 
 

@@ -27,6 +27,10 @@ class Format(Protocol):
         """Give the record in a file; ParseError with rule, line, column and remedy when it holds none."""
         ...
 
+    def parse_canonical(self, data: bytes) -> tuple[dict[str, Value], bytes]:
+        """Give the record as ``parse``, and its canonical JSON text as ``values.dumps``, in one go."""
+        ...
+
     def edit(self, data: bytes, new: dict[str, Value]) -> bytes:
         """Give bytes whose ``parse`` equals ``new``, touching only those of ``data`` whose value changed.
 

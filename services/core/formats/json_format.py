@@ -9,7 +9,7 @@ from typing import Final
 from services.core.formats.bracketed import rebuild
 from services.core.formats.envelope import Envelope
 from services.core.formats.spans import Key, Node
-from services.core.values import ParseError, Value, decode, dumps, equal, loads_text
+from services.core.values import ParseError, Value, decode, dumps, equal, loads_text, read_plain
 
 
 class JsonFormat:
@@ -20,6 +20,14 @@ class JsonFormat:
     def parse(self, data: bytes) -> dict[str, Value]:
         """Give the record in a file; ParseError when it is no JSON object."""
         return _object(decode(data).removeprefix("\ufeff"))
+
+    def parse_canonical(self, data: bytes) -> tuple[dict[str, Value], bytes]:
+        """Give the record and its canonical JSON text."""
+        found = read_plain(data)
+        if found is not None and isinstance(found[0], dict):
+            return found[0], found[1]
+        value = self.parse(data)
+        return value, dumps(value)
 
     def edit(self, data: bytes, new: dict[str, Value]) -> bytes:
         """Give the bytes of the file with the record ``new``; only what changed is touched."""

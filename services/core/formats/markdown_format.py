@@ -31,6 +31,11 @@ class MarkdownFormat:
         """Give the record in a file; ParseError when it has no front matter or that is no mapping."""
         return _record(_split(Envelope.open(data).text))
 
+    def parse_canonical(self, data: bytes) -> tuple[dict[str, Value], bytes]:
+        """Give the record and its canonical JSON text."""
+        value = self.parse(data)
+        return value, dumps(value)
+
     def edit(self, data: bytes, new: dict[str, Value]) -> bytes:
         """Give the bytes of the file with the record ``new``; only what changed is touched."""
         envelope = Envelope.open(data)

@@ -9,7 +9,7 @@ from services.core.formats.yaml_block import BlockEdit
 from services.core.formats.yaml_nodes import compose, values
 from services.core.formats.yaml_tree import tree
 from services.core.formats.yaml_writer import YamlWriter
-from services.core.values import ParseError, Value, equal
+from services.core.values import ParseError, Value, dumps, equal
 
 _ROUNDS = 4
 
@@ -22,6 +22,11 @@ class YamlFormat:
     def parse(self, data: bytes) -> dict[str, Value]:
         """Give the record in a file; ParseError when it is no single YAML mapping."""
         return parse_text(Envelope.open(data).text)
+
+    def parse_canonical(self, data: bytes) -> tuple[dict[str, Value], bytes]:
+        """Give the record and its canonical JSON text."""
+        value = self.parse(data)
+        return value, dumps(value)
 
     def edit(self, data: bytes, new: dict[str, Value]) -> bytes:
         """Give the bytes of the file with the record ``new``; only what changed is touched."""

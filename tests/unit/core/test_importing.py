@@ -28,7 +28,7 @@ def file_of(path: bytes, content: tuple[str, dict[str, Value]] | None) -> Parsed
     record_id, value = content
     whole = {"id": record_id, **value}
     raw = dumps(whole)
-    return ParsedFile(path, raw.hex(), raw, record_id, whole, rank=0 if path.endswith(b".md") else 1)
+    return ParsedFile(path, raw.hex(), raw, record_id, whole, rank=0 if path.endswith(b".md") else 1, content=raw)
 
 
 @given(trees)

@@ -1,3 +1,4 @@
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from services.core.errors import InvalidInputError, NotFoundError
-from services.core.values import ParseError, Value, dumps, equal, escape, get, loads, remove_at, set_at
+from services.core.values import ParseError, Value, dumps, equal, escape, get, loads, read_plain, remove_at, set_at
 from tests.unit.formats import strategies
 
 RECORD: Value = {"a": [1, {"b/c": "x"}], "~": None, "": {"n": 1}}
@@ -104,3 +105,36 @@ def test_what_is_no_json_is_refused(text: bytes) -> None:
     """Nothing beyond RFC 8259 passes."""
     with pytest.raises(ParseError):
         loads(text)
+
+
+@given(strategies.values)
+def test_the_quick_reading_says_what_the_careful_one_says(value: Value) -> None:
+    """Where it answers at all, value and canonical text are those of loads and dumps, in any spacing."""
+    text = dumps(value)
+    for data in (text, json.dumps(json.loads(text, parse_float=str), indent=2, ensure_ascii=False).encode()):
+        found = read_plain(data)
+        if found is not None:
+            assert equal(found[0], loads(data))
+            assert found[1] == dumps(loads(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": 1, "a": 2}',
+        b'{"a": 1, "a" : 2}',
+        b'{"a": 1, "\\u0061": 2}',
+        b'{"x": {"a": "\\":", "a": 1}}',
+        b'{"a": ":", "a": ":"}',
+        b'{"a": "\\u003a", "a": 1}',
+        b'{"a": NaN}',
+        b'{"a": 1.0}',
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"a": 1}}',
+        b"[" * 200 + b"]" * 200,
+        b'"\xff"',
+    ],
+)
+def test_the_quick_reading_leaves_what_is_odd_to_the_careful_one(data: bytes) -> None:
+    """Keys that are there twice above all, however they are written."""
+    assert read_plain(data) is None
