@@ -58,6 +58,12 @@ class GitPolicy(_Section):
     allow_private_addresses: bool = False
     timeout_seconds: int = Field(default=600, ge=1)
     max_file_bytes: int = Field(default=10 * 1024 * 1024, ge=1)
+    # What the mirrors of one tenant may take on disk; 0 is any number.
+    quota_bytes: int = Field(default=0, ge=0)
+    # After how many days without use a mirror is removed, to be cloned again when it is wanted; 0 is never.
+    idle_days: int = Field(default=30, ge=0)
+    # How often mirrors are repacked, pruned and looked at for the two above; 0 is never.
+    housekeeping_seconds: int = Field(default=3600, ge=0)
 
 
 class Secrets(_Section):
@@ -84,6 +90,8 @@ class Settings(_Section):
     listen: str = ""
     # Where Prometheus asks a service for its metrics; 0 is off.
     metrics_port: int = Field(default=0, ge=0, le=65535)
+    # Where probes that have no certificate ask a service for its health, without TLS; 0 is off.
+    health_port: int = Field(default=0, ge=0, le=65535)
     database_url: SecretStr = SecretStr("")
     poll_seconds: int = Field(default=60, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -7,6 +7,7 @@ have no try/except. An error nobody foresaw is logged with its traceback and ans
 
 import contextlib
 import contextvars
+import errno
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
@@ -15,8 +16,9 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
-from services.core.errors import LockstepError, SignInError
+from services.core.errors import LockstepError, SignInError, UnavailableError
 from services.runtime import metrics
+from services.runtime.admission import Admission
 from services.runtime.context import Call, enter
 from services.runtime.identity import Identity, Verifier
 from services.runtime.status import to_status
@@ -24,6 +26,10 @@ from services.runtime.status import to_status
 log = structlog.get_logger(__name__)
 
 AUTHORIZATION: Final = "authorization"
+# How many calls a server works on at a time.
+PLACES: Final = 24
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SHORT_OF: Final = _FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _OPEN_PREFIXES: Final = ("/grpc.health.", "/grpc.reflection.")
 
 # grpc names handlers and behaviours by shape only; its own types say Any here.
@@ -33,9 +39,12 @@ _Behaviour: TypeAlias = Any
 class ServiceInterceptor(grpc.ServerInterceptor):
     """Wraps the handlers of one server."""
 
-    def __init__(self, verifier: Verifier, public_methods: frozenset[str] = frozenset()) -> None:
-        """Take the verifier of identities and the full names of methods that need none."""
+    def __init__(
+        self, verifier: Verifier, public_methods: frozenset[str] = frozenset(), admission: Admission | None = None
+    ) -> None:
+        """Take the verifier of identities, the full names of methods that need none, and who gets a place."""
         self._verifier = verifier
+        self._admission = admission or Admission(PLACES)
         self._public = public_methods
 
     def intercept_service(
@@ -64,8 +73,10 @@ class ServiceInterceptor(grpc.ServerInterceptor):
         def handle(request: Any, context: grpc.ServicerContext) -> Any:
             with metrics.rpc(method) as outcome:
                 try:
-                    enter(self._call(method, context))
-                    return behaviour(request, context)
+                    call = self._call(method, context)
+                    enter(call)
+                    with self._admission.place(call):
+                        return behaviour(request, context)
                 except Exception as error:
                     outcome.code = _abort(context, method, error)
                     raise
@@ -80,13 +91,15 @@ class ServiceInterceptor(grpc.ServerInterceptor):
             variables = contextvars.copy_context()
             with metrics.rpc(method) as outcome:
                 try:
-                    variables.run(enter, self._call(method, context))
-                    responses = variables.run(iter, variables.run(behaviour, request, context))
-                    try:
-                        while (response := variables.run(next, responses, None)) is not None:
-                            yield response
-                    finally:
-                        variables.run(_close, responses)
+                    call = self._call(method, context)
+                    variables.run(enter, call)
+                    with self._admission.place(call):
+                        responses = variables.run(iter, variables.run(behaviour, request, context))
+                        try:
+                            while (response := variables.run(next, responses, None)) is not None:
+                                yield response
+                        finally:
+                            variables.run(_close, responses)
                 except GeneratorExit:
                     raise
                 except Exception as error:  # noqa: BLE001  the one place where errors become statuses
@@ -117,8 +130,17 @@ def _close(responses: Iterator[Any]) -> None:
         close()
 
 
+def _shortage(number: int) -> UnavailableError:
+    if number in _FULL:
+        return UnavailableError("the disk is full", remedy="make room in the data folder", reason="DISK_FULL")
+    return UnavailableError("the machine is short of memory, processes or open files", remedy="try again later")
+
+
 def _abort(context: grpc.ServicerContext, method: str, error: Exception) -> str:
     """End the call with the status of an error; give the code's name."""
+    if isinstance(error, OSError) and error.errno in _SHORT_OF:
+        log.error("short of a resource", method=method, error=str(error))
+        error = _shortage(error.errno)
     if not isinstance(error, LockstepError):
         log.error("unexpected error", method=method, exc_info=error)
         error = LockstepError(

@@ -152,6 +152,7 @@ def start(
         listen,
         certificates=certificates,
         reflection=settings.mode == "standalone" if settings.reflection is None else settings.reflection,
+        health_port=settings.health_port,
     )
     running = serve.start(
         service.full_name,

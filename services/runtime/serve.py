@@ -10,13 +10,23 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.core.errors import UnavailableError
+from services.runtime import health as probes
+from services.runtime.admission import Admission
 from services.runtime.identity import Verifier
-from services.runtime.interceptors import ServiceInterceptor
+from services.runtime.interceptors import PLACES, ServiceInterceptor
 from services.runtime.tls import Certificates
 
 # A file of the largest default size (git.max_file_bytes) fits, with room for its wrapping.
 MAX_MESSAGE_BYTES = 12 * 1024 * 1024
+# Threads beyond those that work or wait: they answer health checks, and refuse what is too much.
+REFUSERS = 8
+# The last bound, when even refusing comes too slow: those calls get no RetryInfo.
+MAX_CALLS = 1000
+# An error with all its details fits; by default gRPC takes 8 KiB.
+METADATA_BYTES = 64 * 1024
 CHANNEL_OPTIONS = (
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # Proxies of the environment are never meant for calls between services.
@@ -32,17 +42,22 @@ class ServerSettings:
     """How to serve. ``address`` is host:port or unix:path; port 0 takes a free one."""
 
     address: str
-    threads: int = 24
+    threads: int = PLACES
     certificates: Certificates | None = None
     reflection: bool = False
+    # Health without TLS on a port of its own, at the same host; 0 is off.
+    health_port: int = 0
 
 
 class RunningServer:
     """A server that answers. ``address`` is where clients reach it."""
 
-    def __init__(self, server: grpc.Server, address: str, healthy: health.HealthServicer) -> None:
-        """Take the started server."""
+    def __init__(
+        self, server: grpc.Server, address: str, healthy: health.HealthServicer, probed: grpc.Server | None = None
+    ) -> None:
+        """Take the started server, and the one that tells its health without TLS where there is one."""
         self._server = server
+        self._probed = probed
         self._health = healthy
         self.address = address
 
@@ -50,6 +65,8 @@ class RunningServer:
         """Turn readiness off, let calls finish for ``grace`` seconds, then stop."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
+        if self._probed:
+            self._probed.stop(None).wait()
 
     def wait(self) -> None:
         """Block until the server has stopped."""
@@ -66,17 +83,18 @@ def start(
 ) -> RunningServer:
     """Serve one service (full name, for example lockstep.git.v1.GitService).
 
-    More calls than four times the threads are refused with RESOURCE_EXHAUSTED rather than queued.
+    ``settings.threads`` calls are worked on at a time and as many wait, shared among the tenants
+    (``services.runtime.admission``); more are refused with RESOURCE_EXHAUSTED and the time to come back.
     Raises UnavailableError when the address cannot be bound.
     """
     # Records are trees of many small objects that live until they are written: at Python's default the
     # collector walks them over and over and finds nothing.
     gc.set_threshold(50_000, 25, 25)
     server = grpc.server(
-        ThreadPoolExecutor(settings.threads, thread_name_prefix=service.rsplit(".", 1)[-1]),
-        interceptors=[ServiceInterceptor(verifier, public_methods)],
+        ThreadPoolExecutor(2 * settings.threads + REFUSERS, thread_name_prefix=service.rsplit(".", 1)[-1]),
+        interceptors=[ServiceInterceptor(verifier, public_methods, Admission(settings.threads))],
         options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)],
-        maximum_concurrent_rpcs=settings.threads * 4,
+        maximum_concurrent_rpcs=MAX_CALLS,
     )
     register(server)
     healthy = health.HealthServicer()
@@ -95,7 +113,8 @@ def start(
             f"{service} cannot listen on {settings.address}",
             remedy="stop what listens there, or choose another address",
         ) from error
-    server.start()
     unix = settings.address.startswith("unix:")
-    address = settings.address if unix else f"{settings.address.rpartition(':')[0]}:{port}"
-    return RunningServer(server, address, healthy)
+    host = "127.0.0.1" if unix else settings.address.rpartition(":")[0]
+    probed = probes.start(healthy, f"{host}:{settings.health_port}") if settings.health_port else None
+    server.start()
+    return RunningServer(server, settings.address if unix else f"{host}:{port}", healthy, probed)

@@ -16,6 +16,11 @@ from protos.common.v1 import common_pb2
 from services.core import errors
 
 DOMAIN: Final = "lockstep"
+# A status travels in trailers, which ``serve.METADATA_BYTES`` bounds; what does not fit arrives as INTERNAL.
+_TEXT_BYTES: Final = 700
+_VALUE_BYTES: Final = 1000
+_VIOLATION_BYTES: Final = 300
+_MAX_VIOLATIONS: Final = 20
 
 _CODES: Final[tuple[tuple[type[errors.LockstepError], grpc.StatusCode], ...]] = (
     (errors.InvalidInputError, grpc.StatusCode.INVALID_ARGUMENT),
@@ -39,19 +44,23 @@ def code_of(error: errors.LockstepError) -> grpc.StatusCode:
 
 def to_status(error: errors.LockstepError) -> status_pb2.Status:
     """Give the rich status of a domain error: ErrorInfo always, further details by kind."""
+    metadata = {key: _cut(value, _VALUE_BYTES) for key, value in error.metadata.items()}
+    message, remedy = _cut(error.message, _TEXT_BYTES), _cut(error.remedy, _TEXT_BYTES)
     details = [
         _pack(
             error_details_pb2.ErrorInfo(
                 reason=error.reason,
                 domain=DOMAIN,
-                metadata={**error.metadata, "message": error.message, "remedy": error.remedy},
+                metadata={**metadata, "message": message, "remedy": remedy},
             ),
         ),
     ]
     if isinstance(error, errors.InvalidInputError) and error.violations:
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
+            error_details_pb2.BadRequest.FieldViolation(
+                field=_cut(v.field, _VIOLATION_BYTES), description=_cut(v.description, _VIOLATION_BYTES)
+            )
+            for v in error.violations[:_MAX_VIOLATIONS]
         ]
         details.append(_pack(error_details_pb2.BadRequest(field_violations=violations)))
     if isinstance(error, errors.NeedsPersonError):
@@ -60,14 +69,19 @@ def to_status(error: errors.LockstepError) -> status_pb2.Status:
         violation = error_details_pb2.PreconditionFailure.Violation(
             type=error.reason,
             subject=error.metadata.get("subject", ""),
-            description=error.remedy or error.message,
+            description=_cut(error.remedy or error.message, _VIOLATION_BYTES),
         )
         details.append(_pack(error_details_pb2.PreconditionFailure(violations=[violation])))
     if isinstance(error, errors.BusyError):
         delay = Duration()
         delay.FromMilliseconds(int(error.retry_after * 1000))
         details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
-    return status_pb2.Status(code=code_of(error).value[0], message=str(error), details=details)
+    return status_pb2.Status(code=code_of(error).value[0], message=_cut(str(error), _TEXT_BYTES), details=details)
+
+
+def _cut(text: str, size: int) -> str:
+    data = text.encode("utf-8", "replace")
+    return data.decode() if len(data) <= size else data[: size - 3].decode("utf-8", "ignore") + "…"
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.LockstepError:

@@ -7,7 +7,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.core.errors import ForbiddenError, SignInError
-from services.runtime.identity import ALGORITHM, AUDIENCE, ISSUER, Identity, Role, Verifier, sign
+from services.runtime.identity import (
+    ALGORITHM,
+    AUDIENCE,
+    ISSUER,
+    LEEWAY_SECONDS,
+    LIFETIME_SECONDS,
+    Identity,
+    Role,
+    Verifier,
+    sign,
+)
 
 KEY = Ed25519PrivateKey.generate()
 WHO = Identity("t", "u", "ada", "Ada", "ada@example.org", Role.EDITOR)
@@ -73,3 +83,14 @@ def test_roles_include_the_ones_before() -> None:
         WHO.require(Role.ADMIN)
     with pytest.raises(ForbiddenError):
         WHO.require_service("pr")
+
+
+def test_a_token_that_was_good_ends_all_the_same() -> None:
+    """What is remembered of a token does not outlive it."""
+    now = int(time.time())
+    token = sign(WHO, key=KEY, key_id="k", now=now - LIFETIME_SECONDS - LEEWAY_SECONDS + 2, jti="1")
+    checked = verifier()
+    assert checked.verify(token) == checked.verify(token) == WHO
+    time.sleep(now + 2.1 - time.time())
+    with pytest.raises(SignInError):
+        checked.verify(token)
