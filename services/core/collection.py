@@ -115,13 +115,8 @@ class Collection:
 
     def path_for(self, record_id: str, value: dict[str, Value]) -> bytes:
         """Give the path of a new record's file; raise InvalidInputError when the template cannot be filled."""
-        try:
-            relative = _Template().vformat(self.template, (), {**value, "id": record_id})
-        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-            raise InvalidInputError(
-                f"new_path '{self.template}' cannot be filled for record '{record_id}': {error}",
-                remedy="set the fields that it names",
-            ) from None
+        named = self.id_rule == "path" and self.rank(self._prefix + record_id.encode()) is not None
+        relative = record_id if named else self._filled(record_id, value)
         path = self._prefix + relative.encode()
         check_path(path, what=f"the file of record '{record_id}'")
         if self.rank(path) is None:
@@ -130,6 +125,15 @@ class Collection:
                 remedy="choose another id, or change include, exclude or new_path",
             )
         return path
+
+    def _filled(self, record_id: str, value: dict[str, Value]) -> str:
+        try:
+            return _Template().vformat(self.template, (), {**value, "id": record_id})
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise InvalidInputError(
+                f"new_path '{self.template}' cannot be filled for record '{record_id}': {error}",
+                remedy="set the fields that it names",
+            ) from None
 
     @property
     def _prefix(self) -> bytes:

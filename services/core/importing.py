@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from services.core.formats import format_of
-from services.core.merge import MISSING, FieldConflict, holds, merge
+from services.core.merge import MISSING, FieldConflict, agreed, holds, merge
 from services.core.values import Value, equal, loads
 
 
@@ -58,7 +58,11 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class ExistingRecord:
-    """A record as the database has it. ``path``, ``base_blob`` and ``base_raw`` are its file in Git, if any."""
+    """A record as the database has it. ``path``, ``base_blob`` and ``base_raw`` are its file in Git, if any.
+
+    ``lost_base`` is the base of a record whose file went while it had edits, as JSON text: should the file come
+    back before a person has decided, the edits are merged with it as if it had never been away.
+    """
 
     key: int
     id: str
@@ -72,6 +76,7 @@ class ExistingRecord:
     gone: bool = False
     file_rejected: bool = False
     proposal: Proposal | None = None
+    lost_base: bytes = b""
 
     def value(self) -> dict[str, Value]:
         """Give the content."""
@@ -80,7 +85,9 @@ class ExistingRecord:
     def base(self) -> dict[str, Value]:
         """Give the content of the base; ``{}`` for a record that was never in Git."""
         form = format_of(self.path)
-        return form.parse(self.base_raw) if self.base_blob and form else {}
+        if self.base_blob and form:
+            return form.parse(self.base_raw)
+        return as_object(loads(self.lost_base)) if self.lost_base else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,14 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A record with pending edits whose file is gone in Git: a conflict of the whole record."""
+    """A record with pending edits whose file is gone in Git: a conflict of the whole record.
+
+    There is no conflict where its own publication took the file away, and it was added again since (``merged``).
+    """
 
     existing: ExistingRecord
-    conflict: FieldConflict
+    conflict: FieldConflict | None
+    merged: bool = False
 
 
 @dataclass
@@ -185,9 +196,12 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
     if existing is None or existing.gone:
         return Upsert(existing, file, file.value)
     renamed = bool(existing.path) and existing.path != file.path and bool(existing.base_blob)
+    proposal = existing.proposal
+    merged = proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, file.value)
+    base = existing.base()
     if existing.deleted:
-        same_blob = existing.base_blob == file.blob
-        conflict = FieldConflict("", existing.base(), MISSING, file.value)
+        known = _agreed(base, {}, proposal, file.value)
+        conflict = FieldConflict("", base, MISSING, file.value)
         return Upsert(
             existing,
             file,
@@ -196,16 +210,14 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
             deleted=True,
             content_changed=False,
             renamed=renamed,
-            conflicts=() if same_blob else (conflict,),
+            conflicts=() if equal(known, file.value) else (conflict,),
+            merged=merged,
         )
-    proposal = existing.proposal
-    merged = proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, file.value)
-    if not existing.dirty:
+    if not existing.dirty and (proposal is None or proposal.value is None):
         changed = existing.base_blob != file.blob and not equal(existing.value(), file.value)
         return Upsert(existing, file, file.value, content_changed=changed, renamed=renamed, merged=merged)
-    base = proposal.value if proposal and proposal.value is not None and merged else existing.base()
     ours = existing.value()
-    result = merge(base, ours, file.value)
+    result = merge(_agreed(base, ours, proposal, file.value), ours, file.value)
     return Upsert(
         existing,
         file,
@@ -223,6 +235,17 @@ def as_object(value: Value) -> dict[str, Value]:
     if not isinstance(value, dict):
         raise TypeError("a record is an object")
     return value
+
+
+def _agreed(
+    base: dict[str, Value],
+    ours: dict[str, Value],
+    proposal: Proposal | None,
+    theirs: dict[str, Value],
+) -> dict[str, Value]:
+    if proposal is None or proposal.value is None:
+        return base
+    return agreed(base, ours, proposal.base, proposal.value, theirs)
 
 
 def _candidates(change: CollectionChange, plan: CollectionPlan) -> dict[str, list[_Candidate]]:
@@ -259,8 +282,11 @@ def _moved(
     by_path: Mapping[bytes, ExistingRecord],
     candidates: Mapping[str, object],
 ) -> ExistingRecord | None:
-    """Give the record whose file was renamed to this one, where its id came from the old name."""
+    """Give the record whose file was renamed to this one, or that has another id by another rule now."""
     record = by_path.get(renames.get(file.path, b""))
+    unchanged = by_path.get(file.path)
+    if record is None and unchanged is not None and unchanged.base_blob == file.blob:
+        record = unchanged
     return record if record and record.id not in candidates else None
 
 
@@ -271,6 +297,8 @@ def _lose(record: ExistingRecord, plan: CollectionPlan) -> None:
         plan.broken.append(record)
     elif record.deleted:
         plan.removals.append(Removal(record, merged=record.proposal is not None and record.proposal.value is None))
+    elif record.proposal is not None and record.proposal.value is None:
+        plan.orphans.append(Orphan(record, None, merged=True))
     elif record.dirty:
         plan.orphans.append(Orphan(record, FieldConflict("", record.base(), record.value(), MISSING)))
     else:

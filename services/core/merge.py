@@ -74,6 +74,44 @@ def holds(base: dict[str, Value], proposed: dict[str, Value], target: dict[str, 
     return all(same(_at(target, pointer), after) for pointer, _, after in _differences(base, proposed, ""))
 
 
+def agreed(
+    base: dict[str, Value],
+    ours: dict[str, Value],
+    before: dict[str, Value],
+    proposed: dict[str, Value],
+    target: dict[str, Value],
+) -> dict[str, Value]:
+    """Give ``base`` with those changes from ``before`` to ``proposed`` in it that ``target`` holds.
+
+    What the database says of such a field was said on top of the proposal, and is no dispute with it. A field
+    that Git changed meanwhile, and that the database took over from there, stays as it is in ``base``.
+    """
+    result = base
+    for pointer, old, new in _differences(before, proposed, ""):
+        known = _at(base, pointer)
+        if same(_at(target, pointer), new) and (same(known, old) or not same(known, _at(ours, pointer))):
+            result = with_field(result, pointer, new)
+    return result
+
+
+def unsettled(base: Field, ours: Field, theirs: Field) -> bool:
+    """Say whether a field that was in conflict still is: both sides differ from the base and from one another."""
+    return not (same(ours, theirs) or same(base, theirs) or same(base, ours))
+
+
+def at(value: dict[str, Value], pointer: str) -> Field:
+    """Give the field at a JSON pointer through objects; MISSING when it is not there."""
+    return _at(value, pointer)
+
+
+def with_field(value: dict[str, Value], pointer: str, new: Field) -> dict[str, Value]:
+    """Give an object with a field set, with the objects around it, or for MISSING taken out.
+
+    It is unchanged where something that is no object is in the field's way.
+    """
+    return _with(value, pointer.split("/")[1:], new)
+
+
 def _objects(
     base: dict[str, Value],
     ours: dict[str, Value],
@@ -113,6 +151,15 @@ def _differences(
             yield from _differences(before, after, pointer)
         elif not same(before, after):
             yield pointer, before, after
+
+
+def _with(value: dict[str, Value], parts: list[str], new: Field) -> dict[str, Value]:
+    key = parts[0].replace("~1", "/").replace("~0", "~")
+    rest = {name: kept for name, kept in value.items() if name != key}
+    if len(parts) > 1:
+        inner = value.get(key, {})
+        return {**value, key: _with(inner, parts[1:], new)} if isinstance(inner, dict) else value
+    return rest if isinstance(new, Missing) else {**value, key: new}
 
 
 def _at(value: dict[str, Value], pointer: str) -> Field:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from services.core.collection import Collection
 from services.core.importing import CollectionPlan, Upsert
+from services.core.merge import MISSING
 from services.core.schema import NO_SCORE, assess
 from services.core.values import dumps
 from services.sync import inbox_store, record_store, store
@@ -43,7 +44,7 @@ class Counts:
             self.unchanged += not new and not upsert.content_changed and not upsert.renamed
             self.conflicts += len(upsert.conflicts)
         self.deleted += len(plan.removals)
-        self.conflicts += len(plan.orphans)
+        self.conflicts += sum(orphan.conflict is not None for orphan in plan.orphans)
         self.quarantined += sum(path in touched or path not in held for path in plan.quarantine)
 
 
@@ -104,7 +105,7 @@ class _Version:
     def changed(self, upsert: Upsert, row: sa.Row[Any]) -> dict[str, Any]:
         """Give the row of a record that is there; its version is a new one where its content is."""
         values = {**row._mapping, **self._fixed, **self._file(upsert)}  # noqa: SLF001  SQLAlchemy's public accessor
-        values |= {"dirty": upsert.dirty, "deleted": upsert.deleted}
+        values |= {"dirty": upsert.dirty, "deleted": upsert.deleted, **self._derived(upsert)}
         if row.gone or upsert.content_changed:
             values |= {**self._content(upsert), **self._made, "revision": row.revision + 1}
         if not upsert.dirty:
@@ -120,11 +121,14 @@ class _Version:
     def _content(self, upsert: Upsert) -> dict[str, Any]:
         file, value = upsert.file, upsert.value
         content = file.content if value is file.value else dumps(value)
+        return {"content": content.decode(), **self._derived(upsert)}
+
+    def _derived(self, upsert: Upsert) -> dict[str, Any]:
+        """Give what follows from content, id and settings, of which each may change alone."""
         rules = self._collection.quality
         return {
-            "content": content.decode(),
-            "title": record_store.title_of(file.id, value),
-            "quality": assess(rules, value)[0] if rules else NO_SCORE,
+            "title": record_store.title_of(upsert.file.id, upsert.value),
+            "quality": assess(rules, upsert.value)[0] if rules else NO_SCORE,
         }
 
 
@@ -132,12 +136,11 @@ def _taken(tx: sa.Connection, version: _Version, upsert: Upsert, row: sa.Row[Any
     """Give the row of a record that is there, having written or settled its conflicts."""
     values = version.changed(upsert, row)
     scope, now = version.scope, version.now
-    if upsert.conflicts:
-        found = upsert.conflicts
-        values["open_conflicts"] = inbox_store.open_conflicts(tx, scope, row.key, found, run_id=run_id, now=now)
-    elif row.open_conflicts and not upsert.dirty:
-        inbox_store.settle_conflicts(tx, scope, [row.key], now)
-        values["open_conflicts"] = 0
+    if upsert.conflicts or row.open_conflicts:
+        ours = MISSING if upsert.deleted else upsert.value
+        values["open_conflicts"] = inbox_store.renew_conflicts(
+            tx, scope, row.key, upsert.conflicts, ours=ours, theirs=upsert.file.value, run_id=run_id, now=now
+        )
     return values
 
 
@@ -160,8 +163,13 @@ def _remove(tx: sa.Connection, scope: Scope, plan: CollectionPlan, now: int) -> 
 def _orphan(tx: sa.Connection, scope: Scope, plan: CollectionPlan, *, run_id: str, now: int) -> None:
     for orphan in plan.orphans:
         key = orphan.existing.key
-        count = inbox_store.open_conflicts(tx, scope, key, [orphan.conflict], run_id=run_id, now=now)
-        values = {"base_blob": "", "base_raw": b"", "open_conflicts": count}
+        # Git has no fields any more; the one question left is whether the record stays.
+        inbox_store.settle_conflicts(tx, scope, [key], now)
+        found = [orphan.conflict] if orphan.conflict else []
+        count = inbox_store.open_conflicts(tx, scope, key, found, run_id=run_id, now=now)
+        values = {"base_blob": "", "base_raw": b"", "dirty": True, "file_rejected": False, "open_conflicts": count}
+        if orphan.merged:
+            values["publication_id"] = ""
         record_store.update(tx, scope, key, values)
 
 
@@ -169,6 +177,9 @@ def _merged(plan: CollectionPlan) -> Iterator[tuple[str, int]]:
     for upsert in plan.upserts:
         if upsert.merged and upsert.existing and upsert.existing.proposal:
             yield upsert.existing.proposal.publication_id, upsert.existing.key
+    for orphan in plan.orphans:
+        if orphan.merged and orphan.existing.proposal:
+            yield orphan.existing.proposal.publication_id, orphan.existing.key
     for removal in plan.removals:
         if removal.merged and removal.existing.proposal:
             yield removal.existing.proposal.publication_id, removal.existing.key

@@ -56,7 +56,11 @@ class Editor:
         record_id, value = _identify(collection, record_id, value)
         refuse_findings(record_id, validate(collection.schema, value))
         path = collection.path_for(record_id, value)
+        # Under the rules stem and path the name of the file decides.
+        record_id = collection.id_of(path, value)
         gone = self._room_for(collection, record_id, path)
+        if gone and not gone.gone:
+            return self._revive(gone, collection, value)
         key = gone.key if gone else store.take_keys(self._tx, self._scope, 1)
         if gone:
             record_store.archive(self._tx, self._scope, [gone.key])
@@ -81,6 +85,15 @@ class Editor:
         }
         record_store.write(self._tx, [row])
         return record_store.by_key(self._tx, self._scope, key)
+
+    def _revive(self, row: sa.Row[Any], collection: Collection, value: dict[str, Value]) -> sa.Row[Any]:
+        """Take a deletion back that is not in Git yet."""
+        if row.open_conflicts:
+            raise StateError(
+                f"record '{row.id}' is deleted here and was changed in Git",
+                remedy="settle that with `lockstep conflicts list` and `lockstep conflicts resolve`",
+            )
+        return self.store_content(row, collection, value, "create")
 
     def update(self, record_id: str, collection_name: str, edit: Edit) -> sa.Row[Any]:
         """Change a record; give its row as it is then."""
@@ -143,18 +156,20 @@ class Editor:
             "authors": record_store.authors_with(row.authors, self._who.name, self._who.email),
             **self._version(row.revision + 1, "delete"),
         }
-        if not in_git:
-            inbox_store.settle_conflicts(self._tx, self._scope, [row.key], self._now)
-            values["open_conflicts"] = 0
+        # Whatever was disputed in it, the person has seen it and lets the whole record go.
+        inbox_store.settle_conflicts(self._tx, self._scope, [row.key], self._now)
+        values["open_conflicts"] = 0
         record_store.update(self._tx, self._scope, row.key, values)
 
     def _find(self, record_id: str, collection_name: str) -> tuple[sa.Row[Any], Collection]:
         return find_record(self._tx, self._scope, record_id, collection_name)
 
     def _room_for(self, collection: Collection, record_id: str, path: bytes) -> sa.Row[Any] | None:
-        """Give the deleted record that had the id; raise AlreadyExistsError when id or path is taken."""
+        """Give the deleted record that has or had the id; raise AlreadyExistsError when id or path is taken."""
         mine = sa.and_(self._scope.where(records), records.c.collection_id == collection.id)
         same_id = self._tx.execute(sa.select(records).where(mine, records.c.id == record_id)).first()
+        if same_id is not None and same_id.deleted and not same_id.gone:
+            return same_id
         if same_id is not None and not same_id.gone:
             raise AlreadyExistsError(
                 f"there is a record '{record_id}' already",

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from services.core.errors import NotFoundError
 from services.core.importing import RejectedFile
-from services.core.merge import Field, FieldConflict, Missing
-from services.core.values import dumps
+from services.core.merge import MISSING, Field, FieldConflict, Missing, at, unsettled
+from services.core.values import Value, dumps, loads
 from services.runtime import bulk, paging
 from services.runtime.ids import new_id
 from services.sync.store import Scope
@@ -57,6 +57,36 @@ def open_conflicts(
         )
         known[conflict.pointer] = ""
     return len(known)
+
+
+def renew_conflicts(
+    tx: sa.Connection,
+    scope: Scope,
+    key: int,
+    found: Iterable[FieldConflict],
+    *,
+    ours: dict[str, Value] | Missing,
+    theirs: dict[str, Value],
+    run_id: str,
+    now: int,
+) -> int:
+    """Bring the conflicts of a record up to what Git has now (``theirs``); give how many are open then.
+
+    One in which a side went back to the base, or both came to agree, is settled; the others say what Git says.
+    """
+    settled: set[str] = set()
+    for row in list(tx.execute(sa.select(conflicts).where(_open(scope, key)))):
+        base, mine, new = _field(row.base), _at(ours, row.pointer), _at(theirs, row.pointer)
+        # A conflict of the whole record is about its being there; one of a field ends where a side has no record.
+        apart = bool(row.pointer) != isinstance(ours, Missing)
+        this = sa.and_(scope.where(conflicts), conflicts.c.id == row.id)
+        if apart and unsettled(base, mine, new):
+            tx.execute(sa.update(conflicts).where(this).values(theirs=field_text(new)))
+        else:
+            settled.add(row.pointer)
+            tx.execute(sa.update(conflicts).where(this).values(state="settled", resolved_at=now))
+    left = [conflict for conflict in found if conflict.pointer not in settled]
+    return open_conflicts(tx, scope, key, left, run_id=run_id, now=now)
 
 
 def settle_conflicts(tx: sa.Connection, scope: Scope, keys: Sequence[int], now: int) -> None:
@@ -172,6 +202,14 @@ def count_quarantine(tx: sa.Connection, scope: Scope) -> int:
     """Count the files of a workspace in quarantine."""
     query = sa.select(sa.func.count()).select_from(quarantine).where(scope.where(quarantine))
     return int(tx.execute(query).scalar_one())
+
+
+def _at(value: dict[str, Value] | Missing, pointer: str) -> Field:
+    return value if isinstance(value, Missing) else at(value, pointer)
+
+
+def _field(text: str | None) -> Field:
+    return MISSING if text is None else loads(text.encode())
 
 
 def _open(scope: Scope, key: int) -> sa.ColumnElement[bool]:

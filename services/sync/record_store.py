@@ -11,7 +11,7 @@ from services.core.importing import ExistingRecord, Proposal, as_object
 from services.core.values import Value, loads
 from services.runtime import bulk, paging
 from services.sync.store import Scope
-from services.sync.tables import collections, record_revisions, records, reservations
+from services.sync.tables import collections, conflicts, record_revisions, records, reservations
 
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
 _MANY: Final = 5_000
@@ -25,7 +25,8 @@ def title_of(record_id: str, value: Mapping[str, Value]) -> str:
     for name in ("title", "name"):
         found = value.get(name)
         if isinstance(found, str) and found.strip():
-            return " ".join(found.split())[:300]
+            # PostgreSQL keeps no NUL in a text.
+            return " ".join(found.replace("\0", " ").split())[:300]
     return record_id
 
 
@@ -111,10 +112,11 @@ def owners(
     for condition in wanted:
         rows |= {row.key: row for row in tx.execute(sa.select(records).where(mine, condition))}
     proposals = _proposals(tx, scope, [row for row in rows.values() if row.publication_id])
-    return {key: (existing(row, proposals.get(key)), row) for key, row in rows.items()}
+    lost = _lost_bases(tx, scope, [row.key for row in rows.values() if row.open_conflicts and not row.base_blob])
+    return {key: (existing(row, proposals.get(key), lost.get(key, b"")), row) for key, row in rows.items()}
 
 
-def existing(row: sa.Row[Any], proposal: Proposal | None = None) -> ExistingRecord:
+def existing(row: sa.Row[Any], proposal: Proposal | None = None, lost_base: bytes = b"") -> ExistingRecord:
     """Give the record that a row stands for."""
     return ExistingRecord(
         key=row.key,
@@ -129,6 +131,7 @@ def existing(row: sa.Row[Any], proposal: Proposal | None = None) -> ExistingReco
         gone=row.gone,
         file_rejected=row.file_rejected,
         proposal=proposal,
+        lost_base=lost_base,
     )
 
 
@@ -211,6 +214,17 @@ def _proposals(tx: sa.Connection, scope: Scope, rows: Sequence[sa.Row[Any]]) -> 
             if open_in[row.record_key] == row.publication_id:
                 value = None if row.value is None else as_object(loads(row.value.encode()))
                 found[row.record_key] = Proposal(row.publication_id, as_object(loads(row.base.encode())), value)
+    return found
+
+
+def _lost_bases(tx: sa.Connection, scope: Scope, keys: Sequence[int]) -> dict[int, bytes]:
+    """Give the bases of records whose file went, from the conflicts that say so."""
+    found: dict[int, bytes] = {}
+    for part in _parts(list(keys)):
+        whole = sa.and_(conflicts.c.state == "open", conflicts.c.pointer == "", conflicts.c.theirs.is_(None))
+        query = sa.select(conflicts.c.record_key, conflicts.c.base).where(scope.where(conflicts), whole)
+        rows = tx.execute(query.where(conflicts.c.record_key.in_(part)))
+        found |= {row.record_key: row.base.encode() for row in rows if row.base}
     return found
 
 

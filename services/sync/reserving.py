@@ -1,9 +1,9 @@
 """Sets records aside for a publication and says what their files shall hold."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
@@ -19,10 +19,13 @@ from services.core.values import dumps
 from services.sync import record_store, store
 from services.sync.convert import finding_message
 from services.sync.editing import refuse_findings
+from services.sync.placing import place
 from services.sync.store import Scope
 from services.sync.tables import conflicts, records, reservations
 
 _MESSAGE_BYTES: Final = 1024 * 1024
+# What a publication does to a record's file, the base and the proposed content as JSON text.
+_Answer: TypeAlias = tuple[sync_pb2.ReservedRecord, str, str | None]
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,12 @@ def reserve(tx: sa.Connection, scope: Scope, publication_id: str, record_ids: Se
     Raises StateError (reason NOTHING_TO_PUBLISH) when nothing is pending, NotFoundError for an unknown id,
     NeedsPersonError for one in conflict, StateError for one in another open publication.
     """
+    # The lock first: the same publication may ask twice at once.
+    workspace = store.lock(tx, scope)
     before = record_store.reservations_of(tx, scope, publication_id)
     if before:
         answers = [sync_pb2.ReservedRecord.FromString(bytes(row.answer)) for row in before]
         return Reserved(before[0].base_commit, answers)
-    workspace = store.lock(tx, scope)
     if not workspace.imported_commit:
         raise StateError(
             "the workspace was never imported, or its collections changed since",
@@ -53,8 +57,7 @@ def reserve(tx: sa.Connection, scope: Scope, publication_id: str, record_ids: Se
     rows = _chosen(tx, scope, record_ids) if record_ids else _pending(tx, scope)
     rules = {stored.collection.id: stored.collection for stored in store.list_collections(tx, scope)}
     answers = []
-    for row in rows:
-        answer, base, value = _answer(row, rules[row.collection_id])
+    for row, (answer, base, value) in _answered(tx, scope, rows, rules, all_pending=not record_ids):
         answers.append(answer)
         tx.execute(
             sa.insert(reservations).values(
@@ -68,7 +71,7 @@ def reserve(tx: sa.Connection, scope: Scope, publication_id: str, record_ids: Se
                 answer=answer.SerializeToString(),
             ),
         )
-        record_store.update(tx, scope, row.key, {"publication_id": publication_id})
+        record_store.update(tx, scope, row.key, {"publication_id": publication_id, "path": answer.path})
     return Reserved(workspace.imported_commit, answers)
 
 
@@ -94,7 +97,40 @@ def release(tx: sa.Connection, scope: Scope, publication_id: str, now: int) -> i
         .values(released_at=now),
     )
     held = sa.and_(scope.where(records), records.c.publication_id == publication_id)
+    # Added, proposed, deleted, and never in Git: with the proposal nothing is left of it.
+    never = {"gone": True, "dirty": False, "authors": "[]", "publication_id": ""}
+    nothing = sa.and_(held, records.c.deleted, ~records.c.gone, records.c.base_blob == "")
+    tx.execute(sa.update(records).where(nothing).values(**never))
     return int(tx.execute(sa.update(records).where(held).values(publication_id="")).rowcount)
+
+
+def _answered(
+    tx: sa.Connection,
+    scope: Scope,
+    rows: Sequence[sa.Row[Any]],
+    rules: Mapping[str, Collection],
+    *,
+    all_pending: bool,
+) -> Iterator[tuple[sa.Row[Any], _Answer]]:
+    """Give the records with their answers; of all that are pending, those that can be published.
+
+    The others stay pending: one record that has no place, or breaks its schema, stops nothing.
+    """
+    problem: LockstepError | None = None
+    answered = 0
+    for row in rows:
+        collection = rules[row.collection_id]
+        try:
+            answer = _answer(row, place(tx, scope, record_store.existing(row), collection), collection)
+        except (StateError, InvalidInputError) as error:
+            problem = error
+            if not all_pending:
+                raise
+            continue
+        answered += 1
+        yield row, answer
+    if problem is not None and not answered:
+        raise problem
 
 
 def _pending(tx: sa.Connection, scope: Scope) -> list[sa.Row[Any]]:
@@ -151,9 +187,9 @@ def _conflict_ids(tx: sa.Connection, scope: Scope, key: int | None) -> list[str]
     return list(tx.execute(query if key is None else query.where(conflicts.c.record_key == key)).scalars())
 
 
-def _answer(row: sa.Row[Any], collection: Collection) -> tuple[sync_pb2.ReservedRecord, str, str | None]:
+def _answer(row: sa.Row[Any], path: bytes, collection: Collection) -> _Answer:
     """Give what a publication does to a record's file, the base and the proposed content as JSON text."""
-    record = record_store.existing(row)
+    record = replace(record_store.existing(row), path=path)
     value, base = record.value(), record.base()
     if not record.deleted:
         refuse_findings(record.id, validate(collection.schema, value))

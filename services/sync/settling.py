@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from services.core.collection import Collection
 from services.core.errors import InvalidInputError, NotFoundError, StateError
 from services.core.importing import as_object
-from services.core.merge import MISSING, Field, Missing
+from services.core.merge import MISSING, Field, Missing, at, with_field
 from services.core.schema import validate
-from services.core.values import Value, get, loads, remove_at, set_at
+from services.core.values import Value, get, loads, remove_at
 from services.runtime.identity import Identity
 from services.sync import inbox_store, record_store, store
 from services.sync.editing import Editor, refuse_findings
@@ -71,7 +71,10 @@ class Settler:
                 "base_blob": "",
                 "base_raw": b"",
                 "authors": "[]",
+                "publication_id": "",
+                "file_rejected": False,
             }
+            inbox_store.settle_conflicts(self._tx, self._scope, [row.key], int(self._clock()))
             record_store.archive(self._tx, self._scope, [row.key])
             version = {"revision": row.revision + 1, "reason": "resolve", "updated_by": self._who.username}
             record_store.update(self._tx, self._scope, row.key, {**values, **version, "updated_at": int(self._clock())})
@@ -105,7 +108,13 @@ def _field(text: str | None) -> Field:
 
 def _placed(content: dict[str, Value], pointer: str, chosen: Field) -> dict[str, Value]:
     if not isinstance(chosen, Missing):
-        return as_object(set_at(content, pointer, chosen))
+        placed = with_field(content, pointer, chosen)
+        if isinstance(at(placed, pointer), Missing):
+            raise StateError(
+                f"the field {pointer} lies in one that was edited meanwhile and has no fields now",
+                remedy="take ours, or edit that field first",
+            )
+        return placed
     try:
         return as_object(remove_at(content, pointer))
     except NotFoundError:

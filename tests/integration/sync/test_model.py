@@ -1,0 +1,252 @@
+"""Tries to lose an edit: random histories of people, reviewers, forges and Lockstep against a small model."""
+
+import itertools
+import os
+import random
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+
+from protos.sync.v1 import sync_pb2
+from services.core.collection import IdRule
+from services.runtime.context import Call, enter
+from services.runtime.database import Database, sqlite_url
+from services.runtime.identity import Identity, Role
+from services.sync.importer import Importer
+from services.sync.servicer import SyncServicer
+from services.sync.tables import metadata
+from tests.integration.sync.contents import parse, with_field, write
+from tests.integration.sync.memory_git import MemoryGit, Tree
+from tests.integration.sync.model import Model, Step
+from tests.integration.sync.world import NOW, TENANT, SyncWorld
+from tests.remote import Remote
+
+PERSON: Final = Identity(TENANT, "ada", "ada", "Ada", "ada@example.org", Role.ADMIN)
+SERVICE: Final = Identity(TENANT, "pr", "pr", "pr", "", Role.ADMIN, "pr")
+STEPS: Final = (
+    *("assign", "assign", "assign", "remove", "undo", "replace", "create", "create", "delete", "resolve", "resolve"),
+    *("publish", "publish", "publish", "close", "merge", "merge", "merge", "merge"),
+    *("git_edit", "git_edit", "git_agree", "git_add", "git_add", "git_delete", "git_move", "git_move", "git_swap"),
+    *("git_id", "git_break", "git_rewind", "git_revert", "sync", "sync", "sync", "sync", "sync"),
+)
+FROM: Final = int(os.environ.get("MODEL_FROM", "0"))
+COUNT: Final = int(os.environ.get("MODEL_COUNT", "0"))
+CHANGING: Final = ("configure", "configure", "configure")
+RULES: Final[tuple[IdRule, ...]] = ("field", "stem", "path")
+_numbers = itertools.count()
+
+
+class Direct:
+    """Calls the service in this process."""
+
+    def __init__(self, servicer: SyncServicer, identity: Identity) -> None:
+        """Take the service and who calls."""
+        self._servicer = servicer
+        self._identity = identity
+
+    def __getattr__(self, name: str) -> Callable[[Any], Any]:
+        """Give a method."""
+
+        def call(request: Any) -> Any:
+            enter(Call(self._identity))
+            try:
+                answer = getattr(self._servicer, name)(request, None)
+                return list(answer) if isinstance(answer, Iterator) else answer
+            finally:
+                enter(None)
+
+        return call
+
+
+@dataclass
+class RealRemote:
+    """A bare repository that is given whole trees."""
+
+    remote: Remote
+    tree: Tree = field(default_factory=dict)
+    commits: dict[str, Tree] = field(default_factory=dict)
+
+    def commit(self, workspace: str, tree: Tree) -> str:  # noqa: ARG002  it has one workspace
+        """Make a tree the branch's head: by going back where it has been there, else by a commit on top."""
+        earlier = next((oid for oid, known in self.commits.items() if known == tree), "")
+        if earlier:
+            self.remote.git("update-ref", "refs/heads/main", earlier)
+        else:
+            gone = dict.fromkeys(path for path in self.tree if path not in tree)
+            new = {path: data for path, data in tree.items() if self.tree.get(path) != data}
+            earlier = self.remote.commit({**gone, **new})
+        self.commits[earlier] = self.tree = dict(tree)
+        return earlier
+
+
+@dataclass
+class Bench:
+    """One service for all histories; each has a workspace of its own."""
+
+    git: MemoryGit
+    servicer: SyncServicer
+
+    def failure(self, rule: IdRule, steps: list[Step], *, replay: bool = True) -> str | None:
+        """Give what went wrong in a history; None when nothing did."""
+        try:
+            self.play(rule, steps, replay=replay)
+        except Exception:  # noqa: BLE001  whatever it is, it is to be shown with the history
+            return traceback.format_exc(limit=-6)
+        return None
+
+    def play(self, rule: IdRule, steps: list[Step], *, replay: bool) -> None:
+        """Play a history, then, if asked, replay it without people: both must end like a first import."""
+        self.git.forget()
+        name = f"w{next(_numbers)}"
+        model = Model(Direct(self.servicer, PERSON), Direct(self.servicer, SERVICE), self.git, name, rule)
+        model.run(steps)
+        assert model.outcome(name) == self._imported(model, "fresh", model.history[-1:])
+        if replay:
+            # Before it was all settled, with what is in quarantine.
+            trees = model.history[: model.played]
+            assert self._imported(model, "replay", trees) == self._imported(model, "once", trees[-1:])
+
+    def _imported(self, model: Model, name: str, trees: list[Tree]) -> object:
+        """Give what a second workspace makes of commits that it imports one by one."""
+        workspace = f"{model.workspace}-{name}"
+        model.begin(workspace)
+        for tree in trees:
+            self.git.commit(workspace, tree)
+            model.import_into(workspace)
+        return model.outcome(workspace)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Give the service on SQLite."""
+    with bench_on(sqlite_url(tmp_path_factory.mktemp("model") / "sync.db")) as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """Give the service on each database."""
+    small = request.param == "sqlite"
+    url = sqlite_url(tmp_path / "sync.db") if small else str(request.getfixturevalue("postgres_url"))
+    with bench_on(url) as found:
+        yield found
+
+
+@contextmanager
+def bench_on(url: str) -> Iterator[Bench]:
+    """Start the service on a database."""
+    database = Database.open(url, "sync", metadata)
+    if database.dialect == "sqlite":
+
+        @sa.event.listens_for(database.engine, "connect")
+        def hurry(raw: Any, _record: object) -> None:
+            # Thousands of small transactions, and no power cut in a test.
+            raw.execute("PRAGMA synchronous=OFF")
+
+    database.migrate()
+    git = MemoryGit()
+    try:
+        yield Bench(git, SyncServicer(database, git, Importer(database, git, lambda: NOW), lambda: NOW))
+    finally:
+        database.close()
+
+
+def history(seed: int, *more: str) -> list[Step]:
+    """Give a history of a few steps."""
+    chance = random.Random(seed)  # noqa: S311  the same history every time
+    names = (*STEPS, *more)
+    steps = range(chance.randint(2, 16))
+    return [(chance.choice(names), chance.randrange(60), chance.randrange(60), chance.randrange(60)) for _ in steps]
+
+
+def play(bench: Bench, rule: IdRule, seeds: Iterable[int], *more: str) -> None:
+    """Play histories; fail with the shortest part of one that still fails."""
+    for seed in seeds:
+        steps = history(seed, *more)
+        # A replay takes as long as the history itself.
+        if bench.failure(rule, steps, replay=seed % 4 == 0) is not None:
+            steps = shortest(steps, lambda part: bench.failure(rule, part) is not None)
+            pytest.fail(f"seed {seed}, rule {rule}: {steps}\n{bench.failure(rule, steps)}")
+
+
+def shortest(steps: list[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
+    """Leave out steps while it still fails."""
+    for index in reversed(range(len(steps))):
+        part = steps[:index] + steps[index + 1 :]
+        if fails(part):
+            steps = part
+    return steps
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_history_loses_an_edit(bench: Bench, rule: IdRule) -> None:
+    """Nothing that a person set vanishes, nothing sticks, and all ends in step with Git."""
+    play(bench, rule, range(8))
+    play(bench, rule, range(20, 23), *CHANGING)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("block", range(4))
+def test_no_history_of_many_loses_an_edit(bench: Bench, rule: IdRule, block: int) -> None:
+    """So too in thousands of histories, a third of them with patterns, schema or id rule changing on the way."""
+    first = FROM + 1_000 * (block + 1)
+    play(bench, rule, range(first, first + (COUNT or 200)))
+    play(bench, rule, range(first + 500, first + 500 + (COUNT or 200) // 2), *CHANGING)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_history_loses_an_edit_on_either_database(either: Bench, rule: IdRule) -> None:
+    """The two databases differ in what they refuse; neither refuses an import."""
+    play(either, rule, range(100, 103))
+    play(either, rule, range(106, 107), *CHANGING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES)
+def test_no_history_loses_an_edit_with_real_git(world: SyncWorld, tmp_path: Path, rule: IdRule) -> None:
+    """So too over gRPC, with git's own idea of what was renamed."""
+    for seed in range(200, 203):
+        name = f"{rule}-{seed}"
+        remote = RealRemote(Remote.create(tmp_path / f"{name}.git"))
+        world.attach(remote.remote.url, workspace=name)
+        model = Model(world.sync, world.stub_as(service="pr"), remote, name, rule)
+        model.run(history(seed))
+
+
+def test_edits_during_imports_stay(either: Bench) -> None:
+    """People go on editing the very records that an import writes; each accepted edit is there afterwards."""
+    model = Model(Direct(either.servicer, PERSON), Direct(either.servicer, SERVICE), either.git, "busy", "field")
+    accepted: list[str] = []
+
+    def edit() -> None:
+        person = Direct(either.servicer, PERSON)
+        for number in range(60):
+            change = sync_pb2.FieldEdit(pointer=f"/n{number}", value=b"1")
+            name = "ab"[number % 2]
+            person.UpdateRecord(sync_pb2.UpdateRecordRequest(workspace_id="busy", record_id=name, edits=[change]))
+            accepted.append(f"n{number}")
+
+    with ThreadPoolExecutor(1) as pool:
+        editing = pool.submit(edit)
+        for number in range(100):
+            if editing.done():
+                break
+            path = f"data/{'ab'[number % 2]}.json"
+            value = with_field(parse(path, model.tree[path]) or {}, "/size", number)
+            model.tree = model.tree | {path: write(path, value, model.tree[path])}
+            either.git.commit("busy", model.tree)
+            request = sync_pb2.RunImportRequest(workspace_id="busy")
+            model.person.RunImport(request)
+        editing.result()
+    contents = [row.content.decode() for row in model.rows("busy")]
+    assert len(accepted) == 60
+    assert all(any(f'"{name}":1' in content for content in contents) for name in accepted)
