@@ -39,7 +39,7 @@ test-all: install test-tools lint protos-check ## every test and check, with Nod
 
 .PHONY: test-tools
 test-tools: contract-tools
-	@scripts/system-packages.sh git git-lfs chromium postgresql
+	@scripts/system-packages.sh git git-lfs ssh sshd chromium postgresql
 
 .PHONY: contract-tools
 contract-tools: scripts/buf/node_modules/.package-lock.json tests/standins/contract/node_modules/.package-lock.json

@@ -20,6 +20,10 @@ ROLES: Final = {
     "admin": auth_pb2.ROLE_ADMIN,
     "operator": auth_pb2.ROLE_OPERATOR,
 }
+KEY_KINDS: Final = {
+    "ssh": auth_pb2.KEY_KIND_SSH,
+    "signing": auth_pb2.KEY_KIND_SIGNING,
+}
 ID_RULES: Final = {
     "field": sync_pb2.ID_RULE_FIELD,
     "stem": sync_pb2.ID_RULE_STEM,
@@ -71,6 +75,8 @@ def workspace(message: auth_pb2.Workspace) -> models.Workspace:
         forge=name_of(FORGES, message.forge, "plain"),
         has_credential=message.has_credential,
         created_at=message.created_at,
+        ssh_key=message.ssh_public_key,
+        signing_key=message.signing_public_key,
     )
 
 

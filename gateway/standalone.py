@@ -163,7 +163,8 @@ class _Services:
     def _git(self, auth: str) -> str:
         policy = git_server.policy_of(self._settings.git, standalone=True)
         workspaces = AuthWorkspaces(auth_pb2_grpc.AuthServiceStub(self._channel(auth, "git", auth)))
-        servicer = git_server.wire(self._data, workspaces, policy)
+        schedule = git_server.schedule_of(self._settings.git)
+        servicer = git_server.wire(self._data, workspaces, policy, schedule)
         self._stack.callback(servicer.close)
         return self._serve("git", git_server.SERVICE, lambda server: git_server.register(server, servicer))
 

@@ -3,7 +3,7 @@
 #
 #   scripts/system-packages.sh git node postgresql …
 #
-# Names: git, git-lfs, python-venv, node, chromium, postgresql. What is missing is installed with apt-get
+# Names: git, git-lfs, ssh, sshd, python-venv, node, chromium, postgresql. What is missing is installed with apt-get
 # when the caller is root; anyone else is told the command, and the exit code is 1.
 set -euo pipefail
 
@@ -13,6 +13,8 @@ has() { command -v "$1" >/dev/null 2>&1; }
 missing() {
   case "$1" in
     git) has git || echo git ;;
+    ssh) { has ssh && has ssh-keygen; } || echo openssh-client ;;
+    sshd) has sshd || [ -x /usr/sbin/sshd ] || echo openssh-server ;;
     git-lfs) has git-lfs || echo git-lfs ;;
     python-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv ;;
     node)

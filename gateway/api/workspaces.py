@@ -112,6 +112,33 @@ async def delete_credential(workspace: InWorkspace, caller: SignedIn, services: 
     return Response(status_code=204)
 
 
+@router.put("/workspaces/{workspace}/keys/{kind}", response_model=models.PublicKey)
+async def set_key(
+    kind: models.KeyName,
+    body: models.WorkspaceKey,
+    workspace: InWorkspace,
+    caller: SignedIn,
+    services: Stubs,
+) -> Response:
+    """Store the SSH key for remotes, or the one that commits are signed with; it is never shown again."""
+    request = auth_pb2.SetWorkspaceKeyRequest(
+        workspace=workspace.id,
+        kind=convert.KEY_KINDS[kind],
+        private_key=body.private_key,
+        known_hosts=body.known_hosts,
+    )
+    stored = await call(services.auth.SetWorkspaceKey, request, caller.identity)
+    return answer(models.PublicKey(public_key=stored.public_key, fingerprint=stored.fingerprint))
+
+
+@router.delete("/workspaces/{workspace}/keys/{kind}", status_code=204)
+async def delete_key(kind: models.KeyName, workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
+    """Forget an SSH key."""
+    request = auth_pb2.DeleteWorkspaceKeyRequest(workspace=workspace.id, kind=convert.KEY_KINDS[kind])
+    await call(services.auth.DeleteWorkspaceKey, request, caller.identity)
+    return Response(status_code=204)
+
+
 @router.get("/workspaces/{workspace}/project", response_model=models.Project)
 async def get_project(workspace: InWorkspace, caller: SignedIn, services: Stubs) -> Response:
     """Ask the forge about the repository that is proposed to."""

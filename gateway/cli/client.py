@@ -46,7 +46,7 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """Read; ``query`` leaves out what is None or empty."""
         return self._send("GET", path, query=query)
 
@@ -94,7 +94,7 @@ class Client:
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
 
-    def pages(self, path: str, key: str, **query: Any) -> Iterator[Any]:
+    def pages(self, path: str, key: str, /, **query: Any) -> Iterator[Any]:
         """Give the items of all pages of a list; ``key`` names them in an answer."""
         page = ""
         while True:
@@ -117,7 +117,7 @@ class Client:
             response = self._http.request(
                 method,
                 self._url(path),
-                params={key: _shown(value) for key, value in (query or {}).items() if value not in (None, "")},
+                params={key: _shown(value) for key, value in (query or {}).items() if value not in (None, "", [])},
                 content=content,
                 headers={} if content is None else self._headers(media_type),
             )
@@ -193,5 +193,7 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             name, data = "message", ""
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any) -> str | list[str]:
+    if isinstance(value, list):
+        return [str(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from gateway.cli import (
     conflict_commands,
+    files_commands,
     publication_commands,
     record_commands,
     server_commands,
@@ -65,6 +66,7 @@ for area in (
     sync_commands,
     publication_commands,
     record_commands,
+    files_commands,
     conflict_commands,
 ):
     area.register(app)

@@ -1,4 +1,4 @@
-"""records list, show, add, edit, delete, validate, history."""
+"""records list, show, add, edit, restore, delete, validate, history."""
 
 import sys
 from pathlib import Path
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     records.command("delete")(records_delete)
     records.command("validate")(records_validate)
     records.command("history")(records_history)
+    records.command("restore")(records_restore)
     app.add_typer(records, name="records")
 
 
@@ -151,6 +152,23 @@ def records_edit(
                 body = {"content": content, "expected_revision": revision, "collection": collection}
                 now = client.patch(path, body)
     _changed(now, "changed", as_json=as_json)
+
+
+def records_restore(
+    ctx: typer.Context,
+    record: RecordId,
+    to: Annotated[str, typer.Option("--to", metavar="COMMIT", help="Commit, branch or tag; see `files history`.")],
+    collection: options.InCollection = "",
+    workspace: options.Workspace = None,
+    as_json: options.Json = False,
+) -> None:
+    """Put a record back to what its file held at a commit. It is an edit: it goes with the next create-pr."""
+    with connect.server(ctx) as client:
+        place = connect.place(client, workspace)
+        found = client.get(_path(place, record), collection=collection)
+        body = {"commit": to, "collection": found["collection"], "expected_revision": found["revision"]}
+        now = client.post(f"{place}/record-restorations/{segment(record)}", body)
+    _changed(now, "restored", as_json=as_json)
 
 
 def records_delete(

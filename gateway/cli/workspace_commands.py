@@ -21,6 +21,17 @@ Collections = Annotated[
 ]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file with collections.")]
 TokenStdin = Annotated[bool, typer.Option("--token-stdin", help="Read the token for remote and forge from stdin.")]
+SshKeyStdin = Annotated[bool, typer.Option("--ssh-key-stdin", help="Read the private key for ssh remotes from stdin.")]
+KnownHosts = Annotated[
+    Path | None,
+    typer.Option(
+        "--known-hosts", metavar="FILE", help="Host keys that ssh remotes are held to, as ssh-keyscan prints."
+    ),
+]
+SigningKeyStdin = Annotated[
+    bool, typer.Option("--signing-key-stdin", help="Read the SSH key that commits are signed with from stdin.")
+]
+Forget = Annotated[Literal["ssh", "signing"] | None, typer.Option("--forget-key", help="Delete a stored SSH key.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
@@ -100,6 +111,8 @@ def workspace_show(
             "upstream": shown["upstream"] or "(none)",
             "forge": shown["forge"],
             "token": "stored" if shown["has_credential"] else "none",
+            "ssh key": shown["ssh_key"] or "none",
+            "signing key": shown["signing_key"] or "none",
         },
     )
     for item in shown["collections"]:
@@ -117,12 +130,17 @@ def workspace_set(
     config: Config = None,
     token_stdin: TokenStdin = False,
     forget_token: Annotated[bool, typer.Option("--forget-token", help="Delete the stored token.")] = False,
+    ssh_key_stdin: SshKeyStdin = False,
+    known_hosts: KnownHosts = None,
+    signing_key_stdin: SigningKeyStdin = False,
+    forget_key: Forget = None,
     as_json: options.Json = False,
 ) -> None:
-    """Change a workspace: its address, its token, or the settings of collections."""
+    """Change a workspace: its address, its token, its SSH keys, or the settings of collections."""
     collections = _collections(collection, config)
     change = _change(repo, branch, upstream, forge)
-    if not (change or collections or token_stdin or forget_token):
+    keys = _keys(known_hosts, ssh=ssh_key_stdin, signing=signing_key_stdin, token=token_stdin)
+    if not (change or collections or token_stdin or forget_token or keys or forget_key):
         raise InvalidInputError("nothing is to be changed", remedy="see `lockstep workspace set --help`")
     token = _token() if token_stdin else ""
     with connect.server(ctx) as client:
@@ -133,6 +151,10 @@ def workspace_set(
             client.put(f"{path}/credential", {"token": token})
         elif forget_token:
             client.delete(f"{path}/credential")
+        for kind, body in keys.items():
+            client.put(f"{path}/keys/{kind}", body)
+        if forget_key:
+            client.delete(f"{path}/keys/{forget_key}")
         known = {item["name"] for item in client.get(f"{path}/collections")} if collections else set()
         for item in collections:
             if item["name"] in known:
@@ -218,6 +240,28 @@ def _token() -> str:
     if not token:
         raise InvalidInputError("standard input held no token", remedy="pipe it in: `lockstep … --token-stdin < FILE`")
     return token
+
+
+def _keys(known_hosts: Path | None, *, ssh: bool, signing: bool, token: bool) -> dict[str, dict[str, str]]:
+    """Give the keys to store by kind; standard input holds one secret at a time."""
+    if ssh + signing + token > 1:
+        raise InvalidInputError("standard input holds one secret at a time", remedy="give one of the --…-stdin options")
+    keys: dict[str, dict[str, str]] = {}
+    if ssh or known_hosts:
+        hosts = known_hosts.read_text(encoding="utf-8", errors="replace") if known_hosts else ""
+        keys["ssh"] = {"private_key": _private_key() if ssh else "", "known_hosts": hosts}
+    if signing:
+        keys["signing"] = {"private_key": _private_key()}
+    return keys
+
+
+def _private_key() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("Paste the private key and press Return and Ctrl-D: ")
+    key = sys.stdin.read()
+    if not key.strip():
+        raise InvalidInputError("standard input held no key", remedy="pipe it in: `lockstep … < FILE`")
+    return key
 
 
 def _with_collections(client: Client, workspace: Any) -> Any:

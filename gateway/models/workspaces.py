@@ -18,6 +18,9 @@ class Workspace(Answer):
     forge: ForgeName
     has_credential: bool
     created_at: int
+    # Public halves, as in an authorized_keys file; empty where no key is stored.
+    ssh_key: str = ""
+    signing_key: str = ""
 
 
 class Collection(Answer):

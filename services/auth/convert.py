@@ -4,6 +4,7 @@ from typing import Final
 
 from protos.auth.v1 import auth_pb2
 from services.auth import models
+from services.auth.ssh_keys import Purpose
 from services.auth.workspaces import Change, Draft, Remote
 from services.core.errors import FieldViolation, InvalidInputError
 from services.forges.models import Kind, Profile, Project
@@ -12,6 +13,10 @@ _FORGES: Final[dict[Kind, auth_pb2.Forge.ValueType]] = {
     "plain": auth_pb2.FORGE_PLAIN,
     "github": auth_pb2.FORGE_GITHUB,
     "gitlab": auth_pb2.FORGE_GITLAB,
+}
+_PURPOSES: Final[dict[auth_pb2.KeyKind.ValueType, Purpose]] = {
+    auth_pb2.KEY_KIND_SSH: "ssh",
+    auth_pb2.KEY_KIND_SIGNING: "signing",
 }
 _KINDS: Final = {number: kind for kind, number in _FORGES.items()}
 
@@ -24,6 +29,14 @@ def kind(forge: auth_pb2.Forge.ValueType) -> Kind | None:
             message, remedy="name plain, github or gitlab", violations=[FieldViolation("forge", message)]
         )
     return _KINDS.get(forge)
+
+
+def purpose(kind: auth_pb2.KeyKind.ValueType) -> Purpose:
+    """Give what an SSH key is for; InvalidInputError where it is not said."""
+    if kind not in _PURPOSES:
+        message = "it is not said what the key is for"
+        raise InvalidInputError(message, remedy="name ssh or signing", violations=[FieldViolation("kind", message)])
+    return _PURPOSES[kind]
 
 
 def draft(request: auth_pb2.CreateWorkspaceRequest) -> Draft:
@@ -74,16 +87,21 @@ def workspace(value: models.Workspace) -> auth_pb2.Workspace:
         forge=_FORGES[value.forge],
         has_credential=value.has_credential,
         created_at=value.created_at,
+        ssh_public_key=value.ssh_key,
+        signing_public_key=value.signing_key,
     )
 
 
 def remote(value: Remote) -> auth_pb2.ResolveWorkspaceResponse:
-    """Give address and credential; the one message with a forge's token in it."""
+    """Give address and credential; the one message with a forge's token and private keys in it."""
     return auth_pb2.ResolveWorkspaceResponse(
         workspace=workspace(value.workspace),
         token=value.token.reveal(),
         username=value.username,
         forge_api_url=value.forge_api_url,
+        ssh_private_key=value.ssh_key.reveal(),
+        known_hosts=value.known_hosts,
+        signing_private_key=value.signing_key.reveal(),
     )
 
 

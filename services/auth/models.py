@@ -50,6 +50,9 @@ class Workspace:
     forge: Kind
     has_credential: bool
     created_at: int
+    # Public halves of the keys that are stored, as in an authorized_keys file.
+    ssh_key: str = ""
+    signing_key: str = ""
 
     @property
     def target_url(self) -> str:

@@ -12,6 +12,7 @@ from services.auth.forge_checks import ForgeChecks
 from services.auth.keyring import VerificationKey
 from services.auth.paging import PageRequest
 from services.auth.sessions import Sessions
+from services.auth.ssh_keys import fingerprint
 from services.auth.tenants import Person, Tenants
 from services.auth.vault import Secret
 from services.auth.workspaces import Workspaces
@@ -151,6 +152,21 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         """Forget a token."""
         self._workspaces.delete_credential(caller(), request.workspace)
         return pb.DeleteCredentialResponse()
+
+    def SetWorkspaceKey(
+        self, request: pb.SetWorkspaceKeyRequest, context: grpc.ServicerContext
+    ) -> pb.SetWorkspaceKeyResponse:
+        """Store an SSH key."""
+        kind = convert.purpose(request.kind)
+        key = self._workspaces.set_key(caller(), request.workspace, kind, request.private_key, request.known_hosts)
+        return pb.SetWorkspaceKeyResponse(public_key=key.public, fingerprint=fingerprint(key.public))
+
+    def DeleteWorkspaceKey(
+        self, request: pb.DeleteWorkspaceKeyRequest, context: grpc.ServicerContext
+    ) -> pb.DeleteWorkspaceKeyResponse:
+        """Forget an SSH key."""
+        self._workspaces.delete_key(caller(), request.workspace, convert.purpose(request.kind))
+        return pb.DeleteWorkspaceKeyResponse()
 
     def ResolveWorkspace(
         self, request: pb.ResolveWorkspaceRequest, context: grpc.ServicerContext

@@ -28,7 +28,9 @@ Purpose = Literal["ssh", "signing"]
 LONGEST_KEY: Final = 16 * 1024
 LONGEST_HOSTS: Final = 64 * 1024
 SHORTEST_RSA: Final = 2048
-_HOST_LINE: Final = re.compile(r"(?:@(?:cert-authority|revoked) +)?[^\s@]\S* +(ssh|ecdsa|sk)-[\w@.-]+ +([A-Za-z0-9+/=]+)( .*)?")
+_HOST_LINE: Final = re.compile(
+    r"(?:@(?:cert-authority|revoked) +)?[^\s@]\S* +(ssh|ecdsa|sk)-[\w@.-]+ +([A-Za-z0-9+/=]+)( .*)?"
+)
 _PRINTABLE: Final = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -96,7 +98,9 @@ def _load(data: bytes) -> object:
             "give a key without one, made for Lockstep alone: `ssh-keygen -t ed25519 -N '' -f FILE`",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise _bad("private_key", "this is not a private SSH key", "give the whole file that ssh-keygen wrote") from None
+        raise _bad(
+            "private_key", "this is not a private SSH key", "give the whole file that ssh-keygen wrote"
+        ) from None
 
 
 _MAKE: Final = "make one with `ssh-keygen -t ed25519 -N '' -f FILE`"

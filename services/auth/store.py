@@ -2,15 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.auth.models import Session, Tenant, User, Workspace
 from services.auth.paging import PageRequest
-from services.auth.tables import credentials, memberships, sessions, tenants, users, workspaces
+from services.auth.tables import credentials, memberships, sessions, tenants, users, workspace_keys, workspaces
 from services.core.errors import AlreadyExistsError
 from services.runtime.identity import Role
+
+
+@dataclass(frozen=True)
+class StoredKey:
+    """An SSH key as it is stored: the public half and the host keys in the clear, the private half not."""
+
+    public: str
+    known_hosts: str
+    ciphertext: bytes
+
 
 _people = users.join(
     memberships,
@@ -24,6 +35,15 @@ _has_credential = (
     )
     .label("has_credential")
 )
+
+
+def _public_key(purpose: str) -> sa.Label[str]:
+    own = sa.and_(
+        workspace_keys.c.tenant_id == workspaces.c.tenant_id,
+        workspace_keys.c.workspace_id == workspaces.c.id,
+        workspace_keys.c.purpose == purpose,
+    )
+    return sa.select(workspace_keys.c.public_key).where(own).scalar_subquery().label(f"{purpose}_key")
 
 
 def add_tenant(tx: sa.Connection, tenant: Tenant) -> None:
@@ -158,8 +178,10 @@ def change_workspace(tx: sa.Connection, tenant_id: str, workspace: Workspace) ->
 
 
 def delete_workspace(tx: sa.Connection, tenant_id: str, workspace_id: str) -> None:
-    """Delete a workspace; its credential goes along."""
+    """Delete a workspace; its credential and its keys go along."""
     delete_credential(tx, tenant_id, workspace_id)
+    of_workspace = sa.and_(workspace_keys.c.tenant_id == tenant_id, workspace_keys.c.workspace_id == workspace_id)
+    tx.execute(sa.delete(workspace_keys).where(of_workspace))
     own = sa.and_(workspaces.c.tenant_id == tenant_id, workspaces.c.id == workspace_id)
     tx.execute(sa.delete(workspaces).where(own))
 
@@ -206,6 +228,35 @@ def credential(tx: sa.Connection, tenant_id: str, workspace_id: str) -> tuple[st
     return None if row is None else (row.username, bytes(row.ciphertext))
 
 
+def set_key(tx: sa.Connection, tenant_id: str, workspace_id: str, purpose: str, key: StoredKey, now: int) -> None:
+    """Store an SSH key in place of an older one of its purpose."""
+    delete_key(tx, tenant_id, workspace_id, purpose)
+    tx.execute(
+        sa.insert(workspace_keys).values(
+            tenant_id=tenant_id,
+            workspace_id=workspace_id,
+            purpose=purpose,
+            public_key=key.public,
+            known_hosts=key.known_hosts,
+            ciphertext=key.ciphertext,
+            updated_at=now,
+        ),
+    )
+
+
+def delete_key(tx: sa.Connection, tenant_id: str, workspace_id: str, purpose: str) -> bool:
+    """Delete an SSH key; say whether there was one."""
+    own = sa.and_(workspace_keys.c.tenant_id == tenant_id, workspace_keys.c.workspace_id == workspace_id)
+    return tx.execute(sa.delete(workspace_keys).where(own, workspace_keys.c.purpose == purpose)).rowcount > 0
+
+
+def keys(tx: sa.Connection, tenant_id: str, workspace_id: str) -> dict[str, StoredKey]:
+    """Give the SSH keys of a workspace by purpose."""
+    own = sa.and_(workspace_keys.c.tenant_id == tenant_id, workspace_keys.c.workspace_id == workspace_id)
+    rows = tx.execute(sa.select(workspace_keys).where(own))
+    return {row.purpose: StoredKey(row.public_key, row.known_hosts, bytes(row.ciphertext)) for row in rows}
+
+
 @contextmanager
 def taken(message: str, remedy: str) -> Iterator[None]:
     """Turn a broken unique key into AlreadyExistsError; stands around the whole transaction."""
@@ -230,7 +281,8 @@ def _user(row: sa.Row[Any]) -> User:
 
 
 def _workspaces(tenant_id: str) -> sa.Select[Any]:
-    return sa.select(workspaces, _has_credential).where(workspaces.c.tenant_id == tenant_id)
+    columns = (_has_credential, _public_key("ssh"), _public_key("signing"))
+    return sa.select(workspaces, *columns).where(workspaces.c.tenant_id == tenant_id)
 
 
 def _workspace(row: sa.Row[Any]) -> Workspace:
@@ -243,6 +295,8 @@ def _workspace(row: sa.Row[Any]) -> Workspace:
         forge=row.forge,
         has_credential=bool(row.has_credential),
         created_at=row.created_at,
+        ssh_key=row.ssh_key or "",
+        signing_key=row.signing_key or "",
     )
 
 

@@ -93,6 +93,24 @@ credentials: Final = sa.Table(
     ),
 )
 
+# SSH keys: at most one of each purpose, "ssh" for signing in to remotes and "signing" for signing commits.
+workspace_keys: Final = sa.Table(
+    "workspace_keys",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("workspace_id", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("public_key", sa.Text, nullable=False),
+    sa.Column("known_hosts", sa.Text, nullable=False),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "workspace_id"],
+        ["workspaces.tenant_id", "workspaces.id"],
+        ondelete="CASCADE",
+    ),
+)
+
 audit_log: Final = sa.Table(
     "audit_log",
     metadata,

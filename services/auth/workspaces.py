@@ -2,16 +2,17 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from services.auth import names, remotes, store
+from services.auth import names, remotes, ssh_keys, store
 from services.auth.audit import Audit
 from services.auth.forge_hosts import BASIC_USERS, ForgeHosts
 from services.auth.models import Workspace
 from services.auth.paging import Page, PageRequest
 from services.auth.repeats import Repeat, once
+from services.auth.ssh_keys import Purpose, SshKey
 from services.auth.vault import Secret, Vault
 from services.core.errors import FieldViolation, InvalidInputError, NotFoundError
 from services.forges.models import Kind
@@ -52,6 +53,9 @@ class Remote:
     token: Secret
     username: str
     forge_api_url: str
+    known_hosts: str = ""
+    ssh_key: Secret = field(default_factory=lambda: Secret(""))
+    signing_key: Secret = field(default_factory=lambda: Secret(""))
 
 
 class Workspaces:
@@ -109,7 +113,8 @@ class Workspaces:
     def update(self, caller: Identity, id_or_name: str, change: Change, request_id: str = "") -> Workspace:
         """Change the fields that are set.
 
-        A credential is for the hosts it was stored for: it is forgotten when an address moves to another.
+        A credential or ssh key is for the hosts it was stored for: it is forgotten when an address moves to
+        another.
         """
         caller.require(Role.ADMIN)
         repeat = Repeat(request_id, caller.tenant_id, "UpdateWorkspace", (id_or_name, change))
@@ -122,6 +127,9 @@ class Workspaces:
             if old.has_credential and not _origins(new) <= _origins(old):
                 self._forget(tx, caller, new)
                 new = dataclasses.replace(new, has_credential=False)
+            if old.ssh_key and not _origins(new) <= _origins(old):
+                self._forget_key(tx, caller, new, "ssh")
+                new = dataclasses.replace(new, ssh_key="")
             return new
 
         with self._database.begin(caller.tenant_id) as tx:
@@ -151,10 +159,45 @@ class Workspaces:
             if workspace.has_credential:
                 self._forget(tx, caller, workspace)
 
+    def set_key(self, caller: Identity, id_or_name: str, purpose: Purpose, private: str, known_hosts: str) -> SshKey:
+        """Store an SSH key in place of an older one; what is empty stays as it is stored.
+
+        Host keys go with the key for ssh remotes, which is of no use without them.
+        """
+        caller.require(Role.ADMIN)
+        given = ssh_keys.read_private(private, purpose) if private else None
+        hosts = ssh_keys.checked_hosts(known_hosts)
+        if hosts and purpose != "ssh":
+            raise InvalidInputError("host keys are for ssh remotes", remedy="give them with the key for those")
+        with self._database.begin(caller.tenant_id) as tx:
+            workspace = _named(tx, caller.tenant_id, id_or_name)
+            stored = store.keys(tx, caller.tenant_id, workspace.id).get(purpose)
+            context = _key_context(caller.tenant_id, workspace.id, purpose)
+            if given:
+                ciphertext = self._vault.encrypt(given.private.reveal().encode(), context)
+            elif stored:
+                given, ciphertext = SshKey(Secret(""), stored.public), stored.ciphertext
+            else:
+                raise _incomplete("private_key", "there is no key yet", "give the private key, too")
+            hosts = hosts or (stored.known_hosts if stored else "")
+            if purpose == "ssh" and not hosts:
+                raise _incomplete("known_hosts", "the host's own keys are missing", "give them with --known-hosts FILE")
+            key = store.StoredKey(given.public, hosts, ciphertext)
+            store.set_key(tx, caller.tenant_id, workspace.id, purpose, key, int(self._clock()))
+            self._audit.record(tx, caller.tenant_id, caller.username, f"{purpose}-key.set", workspace.name)
+        return given
+
+    def delete_key(self, caller: Identity, id_or_name: str, purpose: Purpose) -> None:
+        """Forget an SSH key; without one nothing happens."""
+        caller.require(Role.ADMIN)
+        with self._database.begin(caller.tenant_id) as tx:
+            self._forget_key(tx, caller, _named(tx, caller.tenant_id, id_or_name), purpose)
+
     def resolve(self, caller: Identity, workspace_id: str) -> Remote:
-        """Hand address and credential to the git or pr service."""
+        """Hand address and credential to the git or pr service; the SSH keys to git alone, which uses them."""
         caller.require_service("git", "pr")
-        return self.remote(caller.tenant_id, workspace_id)
+        remote = self.remote(caller.tenant_id, workspace_id)
+        return self._with_keys(remote, caller.tenant_id) if caller.service == "git" else remote
 
     def remote(self, tenant_id: str, id_or_name: str) -> Remote:
         """Give a workspace with its credential, for use within auth; the caller has been checked."""
@@ -165,6 +208,22 @@ class Workspaces:
         token = self._vault.decrypt(ciphertext, _context(tenant_id, workspace.id)).decode() if ciphertext else ""
         api_url = self._hosts.api_url(workspace.forge, workspace.target_url)
         return Remote(workspace, Secret(token), username or BASIC_USERS[workspace.forge], api_url)
+
+    def _with_keys(self, remote: Remote, tenant_id: str) -> Remote:
+        with self._database.read(tenant_id) as tx:
+            stored = store.keys(tx, tenant_id, remote.workspace.id)
+        private = {
+            purpose: Secret(
+                self._vault.decrypt(key.ciphertext, _key_context(tenant_id, remote.workspace.id, purpose)).decode()
+            )
+            for purpose, key in stored.items()
+        }
+        return dataclasses.replace(
+            remote,
+            known_hosts=stored["ssh"].known_hosts if "ssh" in stored else "",
+            ssh_key=private.get("ssh", Secret("")),
+            signing_key=private.get("signing", Secret("")),
+        )
 
     def _drafted(self, draft: Draft, now: int, *, has_credential: bool) -> Workspace:
         name = names.workspace(draft.name)
@@ -196,6 +255,10 @@ class Workspaces:
     def _forget(self, tx: sa.Connection, caller: Identity, workspace: Workspace) -> None:
         store.delete_credential(tx, caller.tenant_id, workspace.id)
         self._audit.record(tx, caller.tenant_id, caller.username, "credential.delete", workspace.name)
+
+    def _forget_key(self, tx: sa.Connection, caller: Identity, workspace: Workspace, purpose: Purpose) -> None:
+        if store.delete_key(tx, caller.tenant_id, workspace.id, purpose):
+            self._audit.record(tx, caller.tenant_id, caller.username, f"{purpose}-key.delete", workspace.name)
 
 
 def _find(tx: sa.Connection, tenant_id: str, id_or_name: str) -> Workspace:
@@ -230,6 +293,14 @@ def _origins(workspace: Workspace) -> set[str]:
 
 def _context(tenant_id: str, workspace_id: str) -> str:
     return f"credential/{tenant_id}/{workspace_id}"
+
+
+def _key_context(tenant_id: str, workspace_id: str, purpose: str) -> str:
+    return f"{purpose}-key/{tenant_id}/{workspace_id}"
+
+
+def _incomplete(name: str, message: str, remedy: str) -> InvalidInputError:
+    return InvalidInputError(message, remedy=remedy, violations=[FieldViolation(name, message)])
 
 
 def _token(text: str) -> Secret:

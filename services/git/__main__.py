@@ -10,7 +10,8 @@ from services.runtime.launch import Environment, Service, main
 def wire(environment: Environment) -> Service:
     """Put the service together from the settings."""
     policy = server.policy_of(environment.settings.git, standalone=environment.settings.mode == "standalone")
-    servicer = server.wire(environment.settings.data, AuthWorkspaces(environment.auth), policy)
+    schedule = server.schedule_of(environment.settings.git)
+    servicer = server.wire(environment.settings.data, AuthWorkspaces(environment.auth), policy, schedule)
     return Service(
         full_name=server.SERVICE,
         register=lambda grpc_server: server.register(grpc_server, servicer),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from services.git.failures import GitFailed, local_error
+from services.git.failures import GitFailed, local_error, unreadable
 from services.git.mirror import Mirror
 
 BATCH_BYTES: Final = 1024 * 1024 - 2048
@@ -35,7 +35,10 @@ def read_blobs(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[list
         if given.within:
             raise local_error(failure) from None
         mirror.heal(failure)
-        yield from _read(mirror, oids[given.blobs :], limit, _Given())
+        try:
+            yield from _read(mirror, oids[given.blobs :], limit, _Given())
+        except GitFailed as again:
+            raise unreadable(again) from None
 
 
 class _Given:

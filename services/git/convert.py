@@ -10,11 +10,11 @@ from services.core.errors import InvalidInputError
 from services.core.paths import MAX_PATH_BYTES
 from services.git import commits, names
 from services.git.blobs import Piece
-from services.git.history import Change
 from services.git.making import Edit, Header
 from services.git.mirror import Fetched, Mirror
 from services.git.remotes import Remote
 from services.git.transfer import Step
+from services.git.tree_diff import Change
 
 _R = TypeVar("_R")
 
@@ -52,6 +52,7 @@ def header_and_edits(requests: Iterator[git_pb2.CreateCommitRequest]) -> tuple[s
         committer=person(said.committer, "committer"),
         time=said.time,
         keep_as=names.ref_part(said.keep_as, "keep_as") if said.keep_as else "",
+        author_time=said.author_time,
     )
     return said.workspace_id, header, _edits(requests)
 
@@ -79,20 +80,25 @@ def first_blobs(
 
 def folders(values: Iterable[bytes]) -> list[bytes]:
     """Give the folders of a request, checked."""
-    return [names.readable_path(value, "folders") for value in values]
+    return names.readable_paths(list(values), "folders")
+
+
+def kind(status: str) -> git_pb2.ChangeKind.ValueType:
+    """Give the kind of change that git's letter stands for."""
+    return _KINDS.get(status, git_pb2.CHANGE_KIND_MODIFIED)
 
 
 def change(value: Change) -> git_pb2.ChangedPath:
     """Give the message of a change."""
-    added, deleted, renamed = value.status == "A", value.status == "D", value.status == "R"
+    status, path, old_path, old_blob, new_blob, old_mode, new_mode = value
     return git_pb2.ChangedPath(
-        path=value.path,
-        kind=_KINDS.get(value.status, git_pb2.CHANGE_KIND_MODIFIED),
-        old_blob="" if added else value.old_blob,
-        new_blob="" if deleted else value.new_blob,
-        old_mode=value.old_mode,
-        new_mode=value.new_mode,
-        old_path=value.old_path if renamed else b"",
+        path=path,
+        kind=kind(status),
+        old_blob="" if status == "A" else old_blob,
+        new_blob="" if status == "D" else new_blob,
+        old_mode=old_mode,
+        new_mode=new_mode,
+        old_path=old_path if status == "R" else b"",
     )
 
 
@@ -123,10 +129,18 @@ def commit(value: commits.Commit) -> git_pb2.Commit:
     return git_pb2.Commit(
         oid=value.oid,
         parent_oids=value.parents,
-        author=common_pb2.Person(name=value.author.name, email=value.author.email),
+        author=person_message(value.author),
         time=value.time,
         message=value.message,
+        committer=person_message(value.committer),
+        commit_time=value.commit_time,
+        signed=value.signed,
     )
+
+
+def person_message(value: commits.Person) -> common_pb2.Person:
+    """Give the message of a person."""
+    return common_pb2.Person(name=value.name, email=value.email)
 
 
 def progress(step: Step) -> common_pb2.Progress:

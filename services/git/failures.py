@@ -15,8 +15,10 @@ from services.core.errors import (
     TimeoutExceededError,
     UnavailableError,
 )
+from services.git.ssh_address import is_ssh
 
 SIGN_IN_REMEDY: Final = "store a token with `lockstep workspace set NAME --token-stdin`"
+SSH_KEY_REMEDY: Final = "store one with `lockstep workspace set NAME --ssh-key-stdin --known-hosts FILE`"
 
 _DISK: Final = re.compile(r"No space left on device|Disk quota exceeded|write error: Disk")
 _DAMAGED: Final = re.compile(
@@ -24,7 +26,9 @@ _DAMAGED: Final = re.compile(
     r"|unable to read [0-9a-f]{40}"
     r"|is corrupt|loose object|inflate:|packfile .* (cannot|does|is)|bad object HEAD|bad tree object"
     r"|not a git repository|bad (index|pack) |index file|unable to parse commit|failed to read object"
-    r"|Could not read [0-9a-f]"
+    r"|Could not read [0-9a-f]{40}"
+    r"|bad (numeric |boolean )?config|unknown repository (extension|format)|Expected git repo version"
+    r"|unexpected line in|unterminated line in|packed-refs|invalid sha1 pointer|bad signature|unknown index"
     r"|broken (ref|HEAD)|bad ref for|refusing to work with bad|garbage at end|did not send all necessary",
 )
 _UNKNOWN_OBJECT: Final = re.compile(
@@ -35,6 +39,9 @@ _BAD_OBJECTS: Final = re.compile(
     r"fsck error|fsckObjects|error in (tree|commit|blob|tag) [0-9a-f]+:|error: object [0-9a-f]{40}:"
 )
 _OWNER: Final = re.compile(r"dubious ownership")
+_NO_SSH: Final = re.compile(r"\bssh: (command )?not found|cannot run ssh")
+_NO_USER: Final = re.compile(r"No user exists for uid")
+_HOST_KEY: Final = re.compile(r"Host key verification failed|host key is known for .* strict checking")
 _AUTH: Final = re.compile(
     r"Authentication failed|could not read (Username|Password)|returned error: (401|403)|HTTP (401|403)"
     r"|Permission denied|terminal prompts disabled|access denied|not allowed to (push|upload)",
@@ -51,12 +58,21 @@ _NO_NETWORK: Final = re.compile(
     r"Could not resolve (host|proxy)|Failed to connect|Connection (refused|reset|timed out)|Network is unreachable"
     r"|No route to host|Operation too slow|Operation timed out|Empty reply|unable to access|early EOF"
     r"|RPC failed|hung up unexpectedly|remote end hung up|SSL|TLS|certificate|unexpected disconnect|transfer closed"
+    r"|Connection closed by|Host is down|Could not read from remote repository|kex_exchange_identification"
     r"|the remote end|expected flush|invalid server response|bad line length|protocol error",
 )
 _NO_BRANCH: Final = re.compile(r"couldn't find remote ref|Remote branch .* not found")
 
 
+_LACKS_OBJECTS: Final = re.compile(r"Unable to find [0-9a-f]{40} under|Cannot obtain needed")
 _AUTH_STATUS: Final = re.compile(r"returned error: 40[13]")
+
+
+def _refused(url: str) -> StateError:
+    if is_ssh(url):
+        return StateError(f"{url} refuses the workspace's SSH key", remedy=SSH_KEY_REMEDY, reason="REMOTE_AUTH")
+    return StateError(f"{url} refuses the token, or wants one", remedy=SIGN_IN_REMEDY, reason="REMOTE_AUTH")
+
 
 _MEANINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], LockstepError]], ...]] = (
     (
@@ -68,13 +84,31 @@ _MEANINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], LockstepError]], .
         ),
     ),
     (
-        _AUTH,
+        _NO_SSH,
         lambda url: StateError(
-            f"{url} refuses the token, or wants one",
-            remedy=SIGN_IN_REMEDY,
-            reason="REMOTE_AUTH",
+            f"{url} is reached over ssh, which is not installed",
+            remedy="install OpenSSH's client where the git service runs, or use the https address",
+            reason="NO_SSH",
         ),
     ),
+    (
+        _NO_USER,
+        lambda url: StateError(
+            f"{url} is reached over ssh, which wants to know the user that the git service runs as",
+            remedy="run it as a user who is in /etc/passwd",
+            reason="NO_USER",
+        ),
+    ),
+    (
+        _HOST_KEY,
+        lambda url: StateError(
+            f"the host of {url} shows a key that is not among the workspace's host keys",
+            remedy="compare it with what the host publishes, then store it with `lockstep workspace set NAME"
+            " --known-hosts FILE`",
+            reason="HOST_KEY",
+        ),
+    ),
+    (_AUTH, _refused),
     (
         _PROTOCOL,
         lambda url: StateError(
@@ -96,6 +130,14 @@ _MEANINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], LockstepError]], .
         lambda url: StateError(
             f"{url} holds objects that git's checks refuse",
             remedy="run `git fsck --strict` in a clone of it and mend what it names",
+            reason="BAD_OBJECTS",
+        ),
+    ),
+    (
+        _LACKS_OBJECTS,
+        lambda url: StateError(
+            f"{url} does not hold all objects of its own history",
+            remedy="run `git fsck` in it and mend what it names",
             reason="BAD_OBJECTS",
         ),
     ),
@@ -153,10 +195,25 @@ def at_remote(failure: GitFailed, url: str) -> LockstepError:
     own = "\n".join(line for line in failure.said.splitlines() if not line.startswith("remote:"))
     if _NO_REPOSITORY.search(failure.said) and not _AUTH_STATUS.search(own):
         return no_repository(url)
+    if not own.strip():
+        return UnavailableError(
+            f"git {failure.command} with {url} ended without a word",
+            remedy="try again",
+            reason="GIT_ENDED",
+        )
     for words, make in _MEANINGS:
         if words.search(own):
             return make(url)
-    return failure
+    return failure if failure.damaged else remote_broken(failure, url)
+
+
+def remote_broken(failure: GitFailed, url: str) -> StateError:
+    """Say that git cannot make sense of a remote, in its own words: a remote can make git say anything."""
+    return StateError(
+        f"git cannot work with {url}: {failure.message}",
+        remedy="try `git clone --bare` of it; if that fails too, the repository or its host needs mending",
+        reason="REMOTE_BROKEN",
+    )
 
 
 def local_error(failure: GitFailed) -> LockstepError:
@@ -177,8 +234,31 @@ def local_error(failure: GitFailed) -> LockstepError:
     return failure
 
 
+def unreadable(failure: GitFailed) -> LockstepError:
+    """Give the domain error of a git that failed in a mirror that is as good as new."""
+    error = local_error(failure)
+    if error is not failure or not failure.damaged:
+        return error
+    return StateError(
+        f"git cannot read what the repository holds: {failure.message}",
+        remedy="run `git fsck --strict` in a clone of it and mend what it names; folders may be nested too deeply",
+        reason="BAD_OBJECTS",
+    )
+
+
+def lost(failure: GitFailed) -> GitFailed:
+    """Say that an object that git does not know was there before, which is damage."""
+    return GitFailed(failure.command, failure.code, "fatal: missing commit", overdue=failure.overdue)
+
+
 def no_repository(url: str) -> NotFoundError:
-    """Say that there is no repository, or none that the token may see."""
+    """Say that there is no repository, or none that the token or key may see."""
+    if is_ssh(url):
+        return NotFoundError(
+            f"there is no repository at {url}, or the SSH key may not see it",
+            remedy="check the address with `lockstep git-config --show`, and what the key may read",
+            reason="NO_REPOSITORY",
+        )
     if not url.startswith("http"):
         return NotFoundError(
             f"there is no repository at {url}",

@@ -1,32 +1,20 @@
 """Reads history: what changed between two trees, which commits lie between two, how far behind one is."""
 
-import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Final, NamedTuple
+from typing import Final
 
 from services.core.errors import InvalidInputError, NotFoundError
-from services.git import commits, names, trees
-from services.git.failures import GitFailed, unknown_commit
+from services.git import commits, names, tree_diff, trees
+from services.git.failures import GitFailed, unreadable
 from services.git.mirror import Mirror
-from services.git.runner import Argument
+from services.git.objects import Reader
+from services.git.paging import page_size, page_token, skipped
+from services.git.tree_diff import Change
 
-_CHUNK: Final = 1024 * 1024
-_MAX_PAGE: Final = 1000
-_DEFAULT_PAGE: Final = 50
-
-
-class Change(NamedTuple):
-    """One path that differs. ``status`` is git's letter: A, M, D, T or R."""
-
-    status: str
-    path: bytes
-    old_path: bytes
-    old_blob: str
-    new_blob: str
-    old_mode: int
-    new_mode: int
+# A message of gRPC takes 12 MiB; bytes that are no UTF-8 grow to three when they are replaced.
+_MAX_COMMIT_BYTES: Final = 256 * 1024
+_PAGE_BYTES: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -50,31 +38,16 @@ def changed_paths(
 
     Raises StateError (reason UNKNOWN_COMMIT) when one of them is neither in the mirror nor on a remote.
     """
-    mirror.ensure()
-    wanted = [oid for oid in (old, new) if oid and oid != names.EMPTY_TREE]
-    kinds = mirror.healing(lambda: mirror.info(wanted))
-    mirror.obtain([info.oid for info in kinds if info.kind not in ("commit", "tree")])
-    options = ["-M", "-l1000"] if find_renames else ["--no-renames"]
-    head: list[Argument] = [
-        "diff-tree",
-        "-r",
-        "-z",
-        "--raw",
-        "--no-abbrev",
-        "--no-commit-id",
-        "--no-ext-diff",
-        *options,
-    ]
-    args = [*head, "--end-of-options", old or names.EMPTY_TREE, new, "--", *folders]
+    before, after = mirror.healing(lambda: _roots(mirror, [old or names.EMPTY_TREE, new]))
     sent = False
     for attempt in (1, 2):
         try:
-            for change in _diff(mirror, args):
+            for change in tree_diff.changes(mirror, before, after, folders, find_renames=find_renames):
                 sent = True
                 yield change
         except GitFailed as failure:
             if sent or attempt == 2:  # noqa: PLR2004
-                raise
+                raise unreadable(failure) from None
             mirror.heal(failure)
         else:
             return
@@ -115,12 +88,11 @@ def list_commits(
     token: str,
 ) -> tuple[list[commits.Commit], str]:
     """Give a page of the commits in ``to_oid`` and not in ``from_oid``, newest first, and the next page's token."""
-    size = min(size if size > 0 else _DEFAULT_PAGE, _MAX_PAGE)
-    skip = _skip(token)
+    size, skip = page_size(size), skipped(token)
     mirror.healing(lambda: mirror.obtain([oid for oid in (to_oid, from_oid) if oid]))
     limits = [f"^{from_oid}"] if from_oid else []
     paths = [path] if path else []
-    args: list[Argument] = [
+    args: list[str | bytes] = [
         "rev-list",
         f"--max-count={size + 1}",
         f"--skip={skip}",
@@ -132,23 +104,37 @@ def list_commits(
     listed = mirror.healing(lambda: mirror.runner.run(args, at=mirror.path)).stdout.decode("ascii").split()
     page = listed[:size]
     with mirror.pool.lease(mirror.path) as reader:
-        found = [commits.read(info.oid, data) for info, data in reader.contents(page)]
-    return found, _token(skip + size) if len(listed) > size else ""
+        found: list[commits.Commit] = []
+        room = _PAGE_BYTES
+        for info, data in reader.contents(page, _MAX_COMMIT_BYTES):
+            room -= len(data)
+            if room >= 0 or not found:
+                found.append(commits.read(info.oid, data))
+    return found, page_token(skip + len(found)) if len(listed) > len(found) else ""
+
+
+def entry_at(reader: Reader, commit: str, path: bytes) -> trees.Entry | None:
+    """Give the tree entry of a path at a commit; None when there is none. The mirror must have the commit."""
+    tree = commits.read(commit, _whole(reader.contents([commit]))).tree
+    entry: trees.Entry = (trees.TREE, b"", bytes.fromhex(tree))
+    for name in path.split(b"/"):
+        entries = trees.parse(_whole(reader.contents([entry[2].hex()]))) if trees.is_tree(entry[0]) else []
+        found = next((one for one in entries if one[1] == name), None)
+        if found is None:
+            return None
+        entry = found
+    return entry
 
 
 def _read_file(mirror: Mirror, commit: str, path: bytes) -> File:
     with mirror.pool.lease(mirror.path) as reader:
-        ((_, data),) = reader.contents([commit])
-        oid, mode = commits.read(commit, data).tree, trees.TREE
-        for name in path.split(b"/"):
-            entries = trees.parse(_whole(reader.contents([oid]))) if trees.is_tree(mode) else []
-            found = next((entry for entry in entries if entry[1] == name), None)
-            if found is None:
-                raise _no_file(commit, path)
-            mode, oid = found[0], found[2].hex()
+        entry = entry_at(reader, commit, path)
+        if entry is None:
+            raise no_file(commit, path)
+        mode, oid = entry[0], entry[2].hex()
         (info,) = reader.info([oid])
         if info.kind != "blob":
-            raise _no_file(commit, path)
+            raise no_file(commit, path)
         limit = mirror.runner.policy.max_file_bytes
         if info.size > limit:
             raise InvalidInputError(
@@ -166,36 +152,22 @@ def _whole(answers: Iterator[tuple[object, bytes]]) -> bytes:
     return data
 
 
-def _diff(mirror: Mirror, args: Sequence[Argument]) -> Iterator[Change]:
-    with mirror.runner.start(args, at=mirror.path) as (process, watched):
-        process.keep_stderr()
-        fields = _fields(process.stdout)
-        for head in fields:
-            yield _change(head, fields)
-        done = process.finish()
-        if done.code and GitFailed("diff-tree", done.code, done.stderr).unknown_object:
-            raise unknown_commit(str(args[-1]))
-        mirror.runner.judge(process, done, (0,), watched)
+def _roots(mirror: Mirror, oids: Sequence[str]) -> list[str]:
+    """Give the root trees of commits or trees, fetched where they are not in the mirror."""
+    with mirror.pool.lease(mirror.path) as reader:
+        roots = reader.trees(oids)
+    if all(roots):
+        return roots
+    mirror.obtain([oid for oid, root in zip(oids, roots, strict=True) if not root])
+    with mirror.pool.lease(mirror.path) as reader:
+        roots = reader.trees(oids)
+    if not all(roots):
+        raise GitFailed("cat-file", 128, f"fatal: unable to read tree of {oids[roots.index('')]}")
+    return roots
 
 
-def _change(head: bytes, fields: Iterator[bytes]) -> Change:
-    old_mode, new_mode, old_blob, new_blob, status = head.decode("ascii").split(" ")
-    path = next(fields)
-    old_path = path
-    if status[0] in "RC":
-        path = next(fields)
-    return Change(status[0], path, old_path, old_blob, new_blob, int(old_mode[1:], 8), int(new_mode, 8))
-
-
-def _fields(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Split at NULs."""
-    rest = b""
-    while chunk := pipe.read1(_CHUNK):  # type: ignore[attr-defined]
-        *whole, rest = (rest + chunk).split(b"\0")
-        yield from whole
-
-
-def _no_file(commit: str, path: bytes) -> NotFoundError:
+def no_file(commit: str, path: bytes) -> NotFoundError:
+    """Say that a commit has no such file."""
     return NotFoundError(
         f"there is no file {_shown(path)} at {commit}",
         remedy="name a file of that commit",
@@ -205,19 +177,3 @@ def _no_file(commit: str, path: bytes) -> NotFoundError:
 
 def _shown(path: bytes) -> str:
     return repr(path.decode("utf-8", "backslashreplace"))
-
-
-def _token(skip: int) -> str:
-    return base64.urlsafe_b64encode(b"skip:%d" % skip).decode("ascii")
-
-
-def _skip(token: str) -> int:
-    if not token:
-        return 0
-    try:
-        number = int(base64.urlsafe_b64decode(token).removeprefix(b"skip:"))
-    except (binascii.Error, ValueError):
-        number = -1
-    if number < 0:
-        raise InvalidInputError("the page token is not one of this service", remedy="start at the first page")
-    return number

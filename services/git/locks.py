@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from services.runtime.context import current_call
 
 _POLL_SECONDS: Final = 0.02
 _RETRY_SECONDS: Final = 2.0
+MAX_WAITING: Final = 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Held:
     unclean: bool
 
 
+@dataclass
+class _Queue:
+    """The threads of this process that hold the lock of one file or wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    threads: int = 0
+    gives_way: threading.Event | None = None
+
+
 class WriterLocks:
     """Hands out the writer lock of each mirror."""
 
@@ -38,20 +48,22 @@ class WriterLocks:
         """Take the longest anybody waits."""
         self._wait = wait_seconds
         self._guard = threading.Lock()
-        self._locks: dict[Path, threading.Lock] = {}
+        self._queues: dict[Path, _Queue] = {}
 
     @contextmanager
-    def hold(self, file: Path) -> Iterator[Held]:
-        """Hold the lock on a file; raise BusyError when others keep it for too long.
+    def hold(
+        self,
+        file: Path,
+        wait: float | None = None,
+        gives_way: threading.Event | None = None,
+    ) -> Iterator[Held]:
+        """Hold the lock on a file; raise BusyError when others keep it for too long, or too many wait.
 
-        It may be released on another thread than the one that took it.
+        It may be released on another thread than the one that took it. ``wait`` is in seconds, where it is
+        not the longest anybody waits. ``gives_way`` is set when somebody else in this process wants the lock.
         """
-        until = time.monotonic() + self._wait
-        with self._guard:
-            lock = self._locks.setdefault(file, threading.Lock())
-        while not lock.acquire(timeout=_POLL_SECONDS * 5):
-            _patience(until)
-        try:
+        until = time.monotonic() + (self._wait if wait is None else wait)
+        with self._turn(file, until, gives_way):
             fd = _flock(file, until)
             try:
                 unclean = os.fstat(fd).st_size > 0
@@ -60,8 +72,31 @@ class WriterLocks:
                 os.ftruncate(fd, 0)
             finally:
                 os.close(fd)
+
+    @contextmanager
+    def _turn(self, file: Path, until: float, gives_way: threading.Event | None) -> Iterator[None]:
+        """Be the one thread of this process that may ask for the lock."""
+        with self._guard:
+            queue = self._queues.setdefault(file, _Queue())
+            if queue.threads > MAX_WAITING:
+                raise _busy()
+            queue.threads += 1
+        try:
+            while not queue.lock.acquire(timeout=_POLL_SECONDS * 5):
+                if queue.gives_way:
+                    queue.gives_way.set()
+                _patience(until)
+            queue.gives_way = gives_way
+            try:
+                yield
+            finally:
+                queue.gives_way = None
+                queue.lock.release()
         finally:
-            lock.release()
+            with self._guard:
+                queue.threads -= 1
+                if not queue.threads:
+                    self._queues.pop(file, None)
 
 
 def _flock(file: Path, until: float) -> int:
@@ -84,8 +119,12 @@ def _flock(file: Path, until: float) -> int:
 def _patience(until: float) -> None:
     current_call().check()
     if time.monotonic() > until:
-        raise BusyError(
-            "the workspace is being written by somebody else",
-            retry_after=_RETRY_SECONDS,
-            remedy="try again in a moment",
-        )
+        raise _busy()
+
+
+def _busy() -> BusyError:
+    return BusyError(
+        "the workspace is being written by somebody else",
+        retry_after=_RETRY_SECONDS,
+        remedy="try again in a moment",
+    )

@@ -1,9 +1,10 @@
 """Makes commits in a mirror without a work tree: by editing trees, and by merging."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from services.core.errors import StateError
 from services.git import commits, names, trees
@@ -13,13 +14,17 @@ from services.git.mirror import Mirror
 from services.git.objects import Reader
 from services.git.packs import PackWriter, object_name
 
+# The content of a root tree, what reads a tree and what writes one, to the content after a change.
+ChangeTree: TypeAlias = Callable[[bytes, trees.ReadTree, trees.WriteTree], bytes]
+
 KEPT: Final = "refs/lockstep/"
+_REF_IN_THE_WAY: Final = re.compile(r"exists; cannot create|is not empty|there are still refs under")
 _SHOWN_CONFLICTS: Final = 20
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a commit says and stands on. ``time`` is in seconds since the epoch, UTC."""
+    """What a commit says and stands on. Times are seconds since the epoch, UTC; ``author_time`` 0 is ``time``."""
 
     base: str
     message: str
@@ -27,6 +32,7 @@ class Header:
     committer: Person
     time: int
     keep_as: str
+    author_time: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Made:
 
     commit: str
     tree: str
-    blobs: tuple[str, ...]
+    blobs: tuple[str, ...] = ()
 
 
 def create_commit(mirror: Mirror, header: Header, edits: Iterable[Edit]) -> Made:
@@ -55,10 +61,13 @@ def create_commit(mirror: Mirror, header: Header, edits: Iterable[Edit]) -> Made
     mirror.ensure()
     with PackWriter(mirror.path) as pack:
         blobs = [(e.path, None if e.content is None else pack.add("blob", e.content)) for e in edits]
-        return mirror.healing(lambda: _finish(mirror, header, blobs, pack))
+        made = mirror.healing(lambda: build(mirror, header, pack, lambda root, *io: trees.edit(root, blobs, *io)))
+    return replace(made, blobs=tuple(blob.hex() if blob else "" for _, blob in blobs))
 
 
-def create_merge(mirror: Mirror, ours: str, theirs: str, message: str, author: Person, time: int) -> str:
+def create_merge(
+    mirror: Mirror, ours: str, theirs: str, message: str, author: Person, committer: Person, time: int
+) -> str:
     """Merge two commits; give the merge commit, or ``ours`` when ``theirs`` is in it already.
 
     Raises StateError (reason MERGE_CONFLICT, the paths in the message) when git cannot merge them.
@@ -66,6 +75,7 @@ def create_merge(mirror: Mirror, ours: str, theirs: str, message: str, author: P
     mirror.healing(lambda: mirror.obtain([ours, theirs]))
     if mirror.healing(lambda: is_ancestor(mirror, theirs, ours)):
         return ours
+    mirror.check_room()
     with mirror.writing() as held:
         args = [
             "merge-tree",
@@ -79,7 +89,8 @@ def create_merge(mirror: Mirror, ours: str, theirs: str, message: str, author: P
         tree, *paths = done.stdout.split(b"\0")
         if done.code:
             raise _conflict(ours, theirs, [path for path in paths if path])
-        content = commits.write(tree.decode("ascii"), [ours, theirs], author, author, time, message)
+        parents = [ours, theirs]
+        content = commits.write(tree.decode("ascii"), parents, author, committer, time, message, sign=mirror.signer())
         name = object_name("commit", content).hex()
         if not mirror.has_commit(name):
             with PackWriter(mirror.path) as pack:
@@ -95,7 +106,9 @@ def is_ancestor(mirror: Mirror, older: str, newer: str) -> bool:
     return done.code == 0
 
 
-def _finish(mirror: Mirror, header: Header, blobs: Sequence[tuple[bytes, bytes | None]], pack: PackWriter) -> Made:
+def build(mirror: Mirror, header: Header, pack: PackWriter, change: ChangeTree) -> Made:
+    """Make a commit whose tree is the base's after ``change``, and finish the pack with it."""
+    mirror.check_room()
     mirror.obtain([header.base])
     with mirror.pool.lease(mirror.path) as reader:
         base_tree = commits.read(header.base, _content(reader, header.base)).tree
@@ -104,15 +117,24 @@ def _finish(mirror: Mirror, header: Header, blobs: Sequence[tuple[bytes, bytes |
         def read(name: bytes) -> bytes:
             return _content(reader, name.hex())
 
-        after = trees.edit(before, blobs, read, lambda data: pack.add("tree", data))
+        after = change(before, read, lambda data: pack.add("tree", data))
     tree = pack.add("tree", after).hex()
-    content = commits.write(tree, [header.base], header.author, header.committer, header.time, header.message)
+    content = commits.write(
+        tree,
+        [header.base],
+        header.author,
+        header.committer,
+        header.time,
+        header.message,
+        author_time=header.author_time,
+        sign=mirror.signer(),
+    )
     commit = pack.add("commit", content).hex()
     with mirror.writing() as held:
         if not mirror.has_commit(commit):
             pack.finish()
         _keep(mirror, header.keep_as, commit, held.fd)
-    return Made(commit, tree, tuple(blob.hex() if blob else "" for _, blob in blobs))
+    return Made(commit, tree)
 
 
 def _content(reader: Reader, oid: str) -> bytes:
@@ -128,10 +150,23 @@ def _keep(mirror: Mirror, keep_as: str, oid: str, fd: int) -> None:
     if not keep_as:
         return
     name = KEPT + names.ref_part(keep_as, "keep_as")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeError):
         if (mirror.path / name).read_text(encoding="ascii").strip() == oid:
             return
-    mirror.runner.run(["update-ref", "--no-deref", "--end-of-options", name, oid], at=mirror.path, keep_fd=fd)
+    try:
+        mirror.runner.run(["update-ref", "--no-deref", "--end-of-options", name, oid], at=mirror.path, keep_fd=fd)
+    except GitFailed as failure:
+        if _REF_IN_THE_WAY.search(failure.said):
+            raise _in_the_way(keep_as) from None
+        raise
+
+
+def _in_the_way(keep_as: str) -> StateError:
+    return StateError(
+        f"{keep_as!r} cannot be kept: another name is a part of it, or it is a part of another name",
+        remedy="keep the commit under a name of its own",
+        reason="REF_IN_THE_WAY",
+    )
 
 
 def _conflict(ours: str, theirs: str, paths: Sequence[bytes]) -> StateError:

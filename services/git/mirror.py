@@ -6,23 +6,29 @@ never seen; the target branch is at ``refs/remotes/target/<branch>``; what Locks
 """
 
 import contextlib
+import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from services.core.errors import LockstepError, NotFoundError, StateError, UnavailableError
-from services.git import names, transfer, upkeep
-from services.git.failures import GitFailed, local_error, unknown_commit
+from services.git import commits, names, transfer, upkeep
+from services.git.failures import GitFailed, local_error, lost, remote_broken, unknown_commit, unreadable
 from services.git.locks import Held, WriterLocks
 from services.git.objects import Info, ObjectPool
 from services.git.ports import RemoteAddress, Workspaces
+from services.git.quota import Quota, size_of
 from services.git.remotes import Remote, push_of, target_of
 from services.git.runner import Runner
+from services.git.signing import signature
+from services.git.ssh_keys import SshKey
 from services.git.transfer import Step
 
 _T = TypeVar("_T")
@@ -30,6 +36,8 @@ _T = TypeVar("_T")
 TARGET: Final = "refs/remotes/target/"
 SEEN: Final = "refs/lockstep/seen/"
 _RECHECK_SECONDS: Final = 60.0
+# How often a clone is held against the quota.
+_LOOK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class Fetched:
 class Parts:
     """What mirrors are worked with; one of each in a service.
 
-    ``suspects`` are looked at by the next fetch; ``checked`` is when a mirror was last looked at, monotonic.
+    ``suspects`` are looked at by the next fetch; ``checked`` is when a mirror was last looked at,
+    ``rebuilt`` when a reader had it made anew, both monotonic.
     """
 
     root: Path
@@ -55,6 +64,10 @@ class Parts:
     workspaces: Workspaces
     suspects: set[Path] = field(default_factory=set)
     checked: dict[Path, float] = field(default_factory=dict)
+    rebuilt: dict[Path, float] = field(default_factory=dict)
+    quota: Quota | None = None
+    # Set when housekeeping should not wait for its next round.
+    wanted: threading.Event = field(default_factory=threading.Event)
 
 
 class Mirror:
@@ -69,6 +82,7 @@ class Mirror:
         self._lock_file = parts.root / tenant_id / f"{workspace_id}.lock"
         self.path = parts.root / tenant_id / f"{workspace_id}.git"
         self._seen = 0
+        self.root = parts.root
         self.runner = parts.runner
         self.pool = parts.pool
 
@@ -86,13 +100,18 @@ class Mirror:
         """Give the remote that is pushed to."""
         return push_of(self.address(), self.runner.policy)
 
+    def signer(self) -> commits.Sign | None:
+        """Give what signs the workspace's commits; None when it has no key for that."""
+        key = self.address().signing_key
+        return partial(signature, SshKey(key)) if key else None
+
     def exists(self) -> bool:
         """Say whether there is a mirror."""
         return (self.path / "HEAD").is_file()
 
     def ref(self, name: str) -> str:
         """Give the value of a ref of the mirror; empty when there is none."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UnicodeError):
             value = (self.path / name).read_text(encoding="ascii").strip()
             if len(value) == len(names.EMPTY_TREE):
                 return value
@@ -105,6 +124,12 @@ class Mirror:
         """Give what the mirror knows of objects."""
         with self.pool.lease(self.path) as reader:
             return list(reader.info(oids))
+
+    def tree_of(self, commit: str) -> str:
+        """Give the tree of a commit that the mirror has."""
+        with self.pool.lease(self.path) as reader:
+            ((_, data),) = reader.contents([commit])
+            return commits.read(commit, data).tree
 
     def has_commit(self, oid: str) -> bool:
         """Say whether the mirror has a commit."""
@@ -144,6 +169,7 @@ class Mirror:
             branch = self.address().branch
             head = self.remote_head()
             if self.exists() and self.path not in self._parts.suspects and self._stands_at(branch, head):
+                self._used()
                 return Fetched(head, head, cloned=False)
             with self.writing() as held:
                 return (yield from self._fetch(branch, held))
@@ -153,6 +179,7 @@ class Mirror:
         if not self.exists():
             for _ in self.fetch():
                 pass
+        self._used()
         self._seen = self._inode()
 
     def healing(self, work: Callable[[], _T]) -> _T:
@@ -165,18 +192,46 @@ class Mirror:
         try:
             return work()
         except GitFailed as failure:
-            raise local_error(failure) from None
+            raise unreadable(failure) from None
+
+    def healing_stream(self, work: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+        """Give what reading the mirror gives; do it again on a rebuilt one where it fails before it gave anything.
+
+        What is read must have been found in the mirror before: not to know it any more is damage.
+        """
+        self.ensure()
+        sent = False
+        try:
+            for item in work():
+                sent = True
+                yield item
+        except GitFailed as failure:
+            if sent:
+                raise local_error(failure) from None
+            self.heal(lost(failure) if failure.unknown_object else failure)
+        else:
+            return
+        try:
+            yield from work()
+        except GitFailed as failure:
+            raise unreadable(failure) from None
 
     def heal(self, failure: GitFailed) -> None:
         """Rebuild the mirror when a failure shows damage; raise what the failure means otherwise.
 
-        Nothing is done when somebody else has rebuilt it since ``ensure``.
+        Nothing is done when somebody else has rebuilt it since ``ensure``. What looks damaged again soon after a
+        rebuild is the repository's own fault (StateError, reason BAD_OBJECTS): it is not cloned over and over.
         """
         error = local_error(failure)
         if error is not failure or failure.unknown_object or not failure.damaged:
             raise error
         with self.credentials_checked(), self.writing() as held:
             if self._inode() == self._seen or not self.exists():
+                now = time.monotonic()
+                if self.exists() and now - self._parts.rebuilt.get(self.path, -_RECHECK_SECONDS) < _RECHECK_SECONDS:
+                    self.suspect()
+                    raise unreadable(failure)
+                self._parts.rebuilt[self.path] = now
                 for _ in self._clone(self.address().branch, held):
                     pass
             self._seen = self._inode()
@@ -213,18 +268,40 @@ class Mirror:
             self._fetch_by_name(oid)
 
     @contextmanager
-    def writing(self) -> Iterator[Held]:
-        """Hold the workspace's writer lock, with nothing left over from a writer that died."""
-        with self._parts.locks.hold(self._lock_file) as held:
+    def writing(self, wait: float | None = None, gives_way: threading.Event | None = None) -> Iterator[Held]:
+        """Hold the workspace's writer lock, with nothing left over from a writer that died.
+
+        ``wait`` and ``gives_way`` are as in ``WriterLocks.hold``.
+        """
+        with self._parts.locks.hold(self._lock_file, wait, gives_way) as held:
             if held.unclean:
                 upkeep.sweep(self.path)
             yield held
+        if upkeep.count_packs(self.path) > upkeep.MANY_PACKS:
+            self._parts.wanted.set()
 
     def drop(self) -> None:
         """Remove the mirror, and with it what is remembered of the workspace's remotes."""
         self._parts.workspaces.forget(*self._ids)
+        if not self._lock_file.exists():
+            return
         with self.writing():
-            self._remove()
+            self.remove()
+
+    def used_at(self) -> float:
+        """Give when somebody used the mirror last, seconds since the epoch; 0 when there is none."""
+        with contextlib.suppress(OSError):
+            return (self.path / "HEAD").stat().st_mtime
+        return 0.0
+
+    def check_room(self, going: int = 0) -> None:
+        """Raise BusyError (reason QUOTA) when the tenant's mirrors may not grow; ``going`` bytes do not count."""
+        if self._parts.quota:
+            self._parts.quota.check(self._ids[0], going)
+
+    def _used(self) -> None:
+        with contextlib.suppress(OSError):
+            os.utime(self.path / "HEAD")
 
     def _inode(self) -> int:
         with contextlib.suppress(OSError):
@@ -237,6 +314,7 @@ class Mirror:
     def _fetch(self, branch: str, held: Held) -> Generator[Step, None, Fetched]:
         if not self.exists() or not self._sound():
             return (yield from self._clone(branch, held))
+        self.check_room()
         old = self.ref(TARGET + branch)
         if not old:
             self._drop_other_branches()
@@ -250,7 +328,6 @@ class Mirror:
         new = self.ref(TARGET + branch)
         if not new or not self.has_commit(new) or (old and not self.has_commit(old)):
             return (yield from self._clone(branch, held))
-        self._tidy(held)
         return Fetched(old, new, cloned=False)
 
     def _clone(self, branch: str, held: Held) -> Generator[Step, None, Fetched]:
@@ -261,16 +338,32 @@ class Mirror:
             self.runner.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], at=place)
             (place / "config").write_text(upkeep.CONFIG, encoding="ascii")
             spec = f"+refs/heads/{branch}:{TARGET}{branch}"
-            yield from transfer.fetch(self.runner, place, self.target(), [spec], held.fd)
-            self._remove()
+            going = size_of(self.path)
+            self.check_room(going)
+            with contextlib.closing(transfer.fetch(self.runner, place, self.target(), [spec], held.fd)) as steps:
+                yield from self._within_quota(steps, going)
+            self.check_room(going)
+            self.remove()
             place.rename(self.path)
         except NotFoundError as error:
             if error.reason == "NO_BRANCH":
                 self.remote_head()
             raise
+        except GitFailed as failure:
+            # There was nothing of ours yet that could be damaged.
+            local = local_error(failure)
+            raise (remote_broken(failure, self.target().url) if local is failure else local) from None
         finally:
             shutil.rmtree(place, ignore_errors=True)
         return Fetched("", self.ref(TARGET + branch), cloned=True)
+
+    def _within_quota(self, steps: Iterator[Step], going: int) -> Iterator[Step]:
+        looked = time.monotonic()
+        for step in steps:
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                looked = time.monotonic()
+                self.check_room(going)
+            yield step
 
     def _sound(self) -> bool:
         """Look for damage where something was missing before."""
@@ -287,6 +380,7 @@ class Mirror:
         address = self.address()
         policy = self.runner.policy
         remotes = {r.url: r for r in (push_of(address, policy), target_of(address, policy))}
+        self.check_room()
         with self.writing() as held:
             for remote in remotes.values():
                 try:
@@ -306,12 +400,8 @@ class Mirror:
         for name in listed.splitlines():
             self.runner.run(["update-ref", "-d", "--end-of-options", name], at=self.path)
 
-    def _tidy(self, held: Held) -> None:
-        if upkeep.has_many_packs(self.path):
-            self.runner.run(["repack", "-d", "-l", "-q", "--geometric=2"], at=self.path, keep_fd=held.fd)
-
-    def _remove(self) -> None:
-        """Take the mirror away at once, and delete it then."""
+    def remove(self) -> None:
+        """Take the mirror away at once, and delete it then; for who holds the writer lock."""
         self._parts.pool.evict(self.path)
         self._parts.suspects.discard(self.path)
         if self.path.exists():

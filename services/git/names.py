@@ -5,6 +5,7 @@ name could be taken for an option or could harm a work tree on another system.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from services.core.errors import FieldViolation, InvalidInputError
@@ -12,6 +13,10 @@ from services.core.paths import MAX_PATH_BYTES, path_problem
 
 EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 MAX_NAME_BYTES: Final = 255
+# A file system takes 255 bytes, of which git wants five for ".lock".
+MAX_REF_COMPONENT_BYTES: Final = 250
+MAX_PATTERNS: Final = 100
+MAX_FOLDERS_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 200
 
 _ID: Final = re.compile(r"[a-z0-9-]{1,64}\Z")
@@ -47,7 +52,8 @@ def branch(value: str, field: str = "branch") -> str:
 def ref_part(value: str, field: str, what: str = "cannot be part of a ref") -> str:
     """Give the part of a ref behind a fixed prefix; raise InvalidInputError where git would refuse it."""
     data = value.encode("utf-8", "replace")
-    too_long = len(data) > MAX_NAME_BYTES
+    longest = max(map(len, data.split(b"/")))
+    too_long = len(data) > MAX_NAME_BYTES or longest > MAX_REF_COMPONENT_BYTES
     if not value or value in ("@", "HEAD") or too_long or _BAD_REF.search(value) or value.startswith("refs/"):
         raise _refused(field, value, what, "use letters, digits, ., _, - and single slashes")
     return value
@@ -58,6 +64,13 @@ def ref_pattern(value: str, field: str = "patterns") -> str:
     if not _PATTERN.match(value) or value.startswith("-") or ".." in value:
         raise _refused(field, value, "is not a ref pattern", "give for example refs/heads/*")
     return value
+
+
+def ref_patterns(values: Sequence[str]) -> list[str]:
+    """Give ref patterns; raise InvalidInputError for an odd one, or for more than a command line should take."""
+    if len(values) > MAX_PATTERNS:
+        raise _refused("patterns", f"{len(values)} patterns", "are too many", f"ask for at most {MAX_PATTERNS}")
+    return [ref_pattern(value) for value in values]
 
 
 def path(value: bytes, field: str = "path") -> bytes:
@@ -77,6 +90,13 @@ def readable_path(value: bytes, field: str = "path") -> bytes:
     if b"\0" in value or len(value) > MAX_PATH_BYTES or not all(parts) or b".." in parts or b"." in parts:
         raise _refused_path(field, value)
     return value
+
+
+def readable_paths(values: Sequence[bytes], field: str) -> list[bytes]:
+    """Give paths to look up; raise InvalidInputError for a bad one, or for more than a command line should take."""
+    if sum(map(len, values)) + len(values) > MAX_FOLDERS_BYTES:
+        raise _refused(field, f"{len(values)} paths", "are too many", "ask for fewer at a time, or for all")
+    return [readable_path(value, field) for value in values]
 
 
 def _refused_path(field: str, value: bytes) -> InvalidInputError:

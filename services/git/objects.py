@@ -12,20 +12,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from services.git.failures import GitFailed
-from services.git.runner import Process, Runner
+from services.git.runner import Argument, Process, Runner
 from services.runtime.context import current_call
 
 WINDOW: Final = 1000
-PER_MIRROR: Final = 4
+PER_MIRROR: Final = 6
+# diff-tree keeps every root that it was asked for.
+USES: Final = 64
 IN_ALL: Final = 32
 IDLE_SECONDS: Final = 60.0
 PIECE: Final = 1024 * 1024 - 4096
 _COMMAND_BYTES: Final = 56
+_PIPE_BYTES: Final = 1024 * 1024
+_BLOB: Final = 46  # where the size is in "<40 hex> blob 123"
 _SMALLEST_PIPE: Final = 4096
 _REAP_SECONDS: Final = 1.0
+CAT_FILE: Final[tuple[Argument, ...]] = ("cat-file", "--batch-command", "--buffer")
 
 
 class Info(NamedTuple):
@@ -39,9 +44,11 @@ class Info(NamedTuple):
 class Reader:
     """One process, leased to one caller at a time."""
 
-    def __init__(self, process: Process, evictions: int) -> None:
+    def __init__(self, process: Process, args: Sequence[Argument], evictions: int) -> None:
         """Take a process that has just been started, and how often its mirror had gone away until then."""
         self.process = process
+        self.args = tuple(args)
+        self.uses = 0
         self.evictions = evictions
         self.used_at = 0.0
         self._window = max(1, min(WINDOW, _capacity(process) // _COMMAND_BYTES))
@@ -52,8 +59,19 @@ class Reader:
             for oid in window:
                 yield self._header(oid)
 
-    def contents(self, oids: Sequence[str]) -> Iterator[tuple[Info, bytes]]:
-        """Give whole objects, in order; all of them must be there and fit into memory."""
+    def trees(self, oids: Sequence[str]) -> list[str]:
+        """Give the root tree of commits (of a tree itself), in order; empty where there is none."""
+        self.ask("".join([f"info {oid}^{{tree}}\n" for oid in oids]) + "flush\n")
+        answers = [self.process.stdout.readline().split() for _ in oids]
+        if not all(answers):
+            self.broken()
+        return [words[0].decode("ascii") if words[1:2] == [b"tree"] else "" for words in answers]
+
+    def contents(self, oids: Sequence[str], limit: int | None = None) -> Iterator[tuple[Info, bytes]]:
+        """Give whole objects, in order; all of them must be there and fit into memory.
+
+        With a limit, of larger ones their first ``limit`` bytes.
+        """
         read = self.process.stdout.read
         for window in self._windows("contents", oids):
             for oid in window:
@@ -61,9 +79,14 @@ class Reader:
                 if not info.kind:
                     yield info, b""
                     continue
+                if limit is not None and info.size > limit:
+                    data = read(limit)
+                    self._skip(info.size - len(data) + 1)
+                    yield info, data
+                    continue
                 data = read(info.size + 1)
                 if len(data) != info.size + 1:
-                    self._broken()
+                    self.broken()
                 yield info, data[:-1]
 
     def blobs(self, oids: Sequence[str], limit: int) -> Iterator[tuple[Info, int, bytes]]:
@@ -71,10 +94,12 @@ class Reader:
 
         What is missing, is no blob or has more than ``limit`` bytes is one piece without data.
         """
-        read = self.process.stdout.read
+        read, readline = self.process.stdout.read, self.process.stdout.readline
         for window in self._windows("contents", oids):
             for oid in window:
-                info = self._header(oid)
+                line = readline()
+                # Nearly all are blobs, and there are many.
+                info = Info(oid, "blob", int(line[_BLOB:])) if line[40:_BLOB] == b" blob " else self._parsed(oid, line)
                 if not info.kind:
                     yield info, 0, b""
                     continue
@@ -83,13 +108,13 @@ class Reader:
                 while info.size - offset > PIECE:
                     data = read(PIECE)
                     if len(data) != PIECE:
-                        self._broken()
+                        self.broken()
                     if wanted:
                         yield info, offset, data
                     offset += len(data)
                 data = read(info.size - offset + 1)
                 if len(data) != info.size - offset + 1:
-                    self._broken()
+                    self.broken()
                 yield (info, offset, data[:-1]) if wanted else (info, 0, b"")
 
     def _windows(self, command: str, oids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -104,34 +129,51 @@ class Reader:
             yield window
 
     def _send(self, command: str, oids: Sequence[str]) -> None:
-        lines = "".join([f"{command} {oid}\n" for oid in oids])
+        self.ask("".join([f"{command} {oid}\n" for oid in oids]) + "flush\n")
+
+    def ask(self, lines: str) -> None:
+        """Send lines; raise GitFailed when there is nobody to read them."""
         try:
-            self.process.stdin.write(lines.encode("ascii") + b"flush\n")
+            self.process.stdin.write(lines.encode("ascii"))
             self.process.stdin.flush()
         except BrokenPipeError:
-            self._broken()
+            self.broken()
+
+    def _skip(self, size: int) -> None:
+        while size:
+            gone = len(self.process.stdout.read(min(size, PIECE)))
+            if not gone:
+                self.broken()
+            size -= gone
 
     def _header(self, oid: str) -> Info:
-        words = self.process.stdout.readline().split()
+        return self._parsed(oid, self.process.stdout.readline())
+
+    def _parsed(self, oid: str, line: bytes) -> Info:
+        words = line.split()
         if len(words) == 3:  # noqa: PLR2004
             return Info(oid, words[1].decode("ascii"), int(words[2]))
         if len(words) == 2 and words[1] == b"missing":  # noqa: PLR2004
             return Info(oid, "", -1)
-        return self._broken()
+        raise self.broken()
 
-    def _broken(self) -> Info:
+    def broken(self) -> NoReturn:
+        """Raise what the end of the process means: as a rule GitFailed."""
         current_call().check()
         code = 128
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self.process.popen.wait(_REAP_SECONDS) or code
         # Unless something ended it, the likeliest reason is an object that cannot be unpacked.
-        raise GitFailed("cat-file", code, "fatal: failed to read object")
+        raise GitFailed(str(self.args[0]), code, "fatal: failed to read object")
 
 
 def _capacity(process: Process) -> int:
-    """Give the size of the pipe into a process, in bytes; where pipes are scarce it is one page."""
+    """Widen the pipe out of a process; give the size of the one into it, one page where that is not known."""
     if not hasattr(fcntl, "F_GETPIPE_SZ"):
         return _SMALLEST_PIPE
+    with contextlib.suppress(OSError):
+        # Git writes ahead while the last part is worked on; refused where a user has too many pipes.
+        fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return fcntl.fcntl(process.stdin.fileno(), fcntl.F_GETPIPE_SZ)
 
 
@@ -148,9 +190,9 @@ class ObjectPool:
         self._timer: threading.Timer | None = None
 
     @contextlib.contextmanager
-    def lease(self, mirror: Path) -> Iterator[Reader]:
+    def lease(self, mirror: Path, args: Sequence[Argument] = CAT_FILE) -> Iterator[Reader]:
         """Lease a reader of a mirror; it ends with the call if that ends early."""
-        reader = self._take(mirror)
+        reader = self._take(mirror, tuple(args))
         limit = self._runner.policy.timeout_seconds
         watched = self._runner.watchdog.watch(reader.process.popen, current_call(), limit)
         whole = False
@@ -177,22 +219,23 @@ class ObjectPool:
         for mirror in list(self._idle):
             self.evict(mirror)
 
-    def _take(self, mirror: Path) -> Reader:
+    def _take(self, mirror: Path, args: tuple[Argument, ...]) -> Reader:
         with self._guard:
             evictions = self._evictions.get(mirror, 0)
-            while readers := self._idle.get(mirror):
-                reader = readers.pop()
+            idle = self._idle.get(mirror, [])
+            for reader in [reader for reader in reversed(idle) if reader.args == args]:
+                idle.remove(reader)
                 if reader.process.popen.poll() is None:
                     return reader
                 reader.process.close()
-        process = self._runner.open(["cat-file", "--batch-command", "--buffer"], at=mirror)
-        return Reader(process, evictions)
+        return Reader(self._runner.open(args, at=mirror), args, evictions)
 
     def _give_back(self, mirror: Path, reader: Reader, *, fit: bool) -> None:
         reader.used_at = self._clock()
+        reader.uses += 1
         gone: list[Reader] = []
         with self._guard:
-            if fit and reader.evictions == self._evictions.get(mirror, 0):
+            if fit and reader.uses < USES and reader.evictions == self._evictions.get(mirror, 0):
                 readers = self._idle.setdefault(mirror, [])
                 readers.append(reader)
                 if len(readers) > PER_MIRROR:

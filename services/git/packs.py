@@ -4,6 +4,7 @@ Pack and index in the formats of gitformat-pack(5), version 2, without deltas. T
 its final place, synced, renamed; the index last, since git looks for packs by their indexes.
 """
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -50,8 +51,12 @@ class PackWriter:
 
     def __exit__(self, *_: object) -> None:
         """Leave nothing behind, unless ``finish`` has put the pack into its place."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            # Closing writes out what is left, and so fails once more on a disk that is full.
+            with contextlib.suppress(OSError):
+                self._file.close()
+        finally:
+            self._path.unlink(missing_ok=True)
 
     def add(self, kind: Kind, data: bytes) -> bytes:
         """Add an object and give its name, 20 bytes; adding it twice does no harm."""

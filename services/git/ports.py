@@ -1,6 +1,6 @@
 """What the git service needs from outside: where a workspace's remotes are and how to sign in there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -33,7 +33,9 @@ class RemoteAddress:
     """The remotes of a workspace.
 
     ``target_url`` is imported from and proposed to, ``push_url`` is pushed to; both are the same where
-    there is no fork. ``branch`` is the target branch. Token and user name are for both.
+    there is no fork. ``branch`` is the target branch. Token and user name are for both, and so are the key and
+    the host keys, lines of a known_hosts file, where they are reached over ssh. ``signing_key`` signs commits.
+    Keys are in OpenSSH form; an empty one means that there is none.
     """
 
     target_url: str
@@ -41,6 +43,9 @@ class RemoteAddress:
     branch: str
     username: str
     token: Token
+    ssh_key: Token = field(default_factory=lambda: Token(""))
+    known_hosts: str = ""
+    signing_key: Token = field(default_factory=lambda: Token(""))
 
 
 class Workspaces(Protocol):

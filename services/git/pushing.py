@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 from services.core.errors import AlreadyExistsError, MovedError, StateError
 from services.git import transfer
-from services.git.failures import unknown_commit
+from services.git.failures import GitFailed, unknown_commit
 from services.git.making import is_ancestor
 from services.git.mirror import Mirror
 from services.git.remotes import Remote
@@ -19,11 +19,26 @@ def push(mirror: Mirror, remote: Remote, branch: str, new: str, expected_old: st
     NOT_FAST_FORWARD when commits would be taken away from the branch.
     """
     _must_have(mirror, new)
+    try:
+        return (yield from _push(mirror, remote, branch, new, expected_old))
+    except GitFailed as failure:
+        # What only a damaged mirror had is gone then, and whoever made it makes it again.
+        mirror.heal(failure)
+    _must_have(mirror, new)
+    return (yield from _push(mirror, remote, branch, new, expected_old))
+
+
+def _push(mirror: Mirror, remote: Remote, branch: str, new: str, expected_old: str) -> Generator[Step, None, bool]:
     with mirror.credentials_checked():
         if expected_old and not _goes_forward(mirror, expected_old, new):
             return _nothing_to_move(mirror, remote, branch, new, expected_old)
         with mirror.writing() as held:
             return (yield from transfer.push(mirror.runner, mirror.path, remote, branch, new, expected_old, held.fd))
+
+
+def push_now(mirror: Mirror, remote: Remote, branch: str, new: str, expected_old: str) -> bool:
+    """Push as ``push`` does, without telling how far it has come."""
+    return _drained(push(mirror, remote, branch, new, expected_old))
 
 
 def create_branch(mirror: Mirror, remote: Remote, branch: str, oid: str) -> bool:

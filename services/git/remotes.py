@@ -11,14 +11,17 @@ import os
 import re
 import socket
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from services.core.errors import InvalidInputError, StateError, UnavailableError
-from services.git import addresses
+from services.git import addresses, ssh_address
+from services.git.failures import SSH_KEY_REMEDY
 from services.git.ports import RemoteAddress, Token
+from services.git.ssh import Ssh
 
+DEFAULT_SSH_USER: Final = "git"
 DEFAULT_USERNAME: Final = "x-access-token"
 _PORTS: Final = {"https": 443, "http": 80}
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -31,9 +34,10 @@ _ODD: Final = re.compile(r"[\x00-\x1f\x7f\\]|\A\s|\s\Z|\A[A-Za-z0-9+.-]+::")
 class Policy:
     """What the operator allows.
 
-    ``allowed_protocols`` of "https", "http", "file"; plain http reaches loopback hosts, and others only
+    ``allowed_protocols`` of "https", "ssh", "http", "file"; plain http reaches loopback hosts, and others only
     without credentials and with ``allow_private_addresses``. ``timeout_seconds`` is the longest a git
-    process may run; ``lock_seconds`` the longest a writer waits for another one on the same workspace.
+    process may run; ``lock_seconds`` the longest a writer waits for another one on the same workspace;
+    ``quota_bytes`` what the mirrors of one tenant may take, 0 for any number.
     """
 
     allowed_protocols: frozenset[str] = frozenset({"https"})
@@ -41,11 +45,12 @@ class Policy:
     timeout_seconds: float = 600.0
     lock_seconds: float = 30.0
     max_file_bytes: int = 10 * 1024 * 1024
+    quota_bytes: int = 0
 
     @classmethod
     def standalone(cls) -> "Policy":
         """Give what one person on one machine may do: everything that machine reaches."""
-        return cls(allowed_protocols=frozenset({"https", "http", "file"}), allow_private_addresses=True)
+        return cls(allowed_protocols=frozenset({"https", "ssh", "http", "file"}), allow_private_addresses=True)
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,17 @@ class Remote:
     url: str
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    ssh: Ssh | None = field(default=None, repr=False)
 
 
 def target_of(address: RemoteAddress, policy: Policy) -> Remote:
     """Give the remote that is imported from and proposed to."""
-    return judge(address.target_url, address.username, address.token, policy)
+    return _of(address.target_url, address, policy)
 
 
 def push_of(address: RemoteAddress, policy: Policy) -> Remote:
     """Give the remote that is pushed to."""
-    return judge(address.push_url, address.username, address.token, policy)
+    return _of(address.push_url, address, policy)
 
 
 def judge(url: str, username: str, token: Token, policy: Policy) -> Remote:
@@ -78,11 +84,16 @@ def judge(url: str, username: str, token: Token, policy: Policy) -> Remote:
     parts = _split(url)
     scheme = parts.scheme.lower()
     if scheme not in policy.allowed_protocols or scheme not in {"https", "http", "file"}:
-        allowed = ", ".join(sorted(policy.allowed_protocols))
-        raise _bad(f"the protocol {scheme or 'ssh'!r} is not allowed for repositories", f"use one of: {allowed}")
+        raise _not_allowed(scheme or "ssh", policy)
     if scheme == "file":
         return Remote(url)
     return _over_http(url, parts, username, token, policy)
+
+
+def _of(url: str, address: RemoteAddress, policy: Policy) -> Remote:
+    if ssh_address.is_ssh(url):
+        return _over_ssh(url, Ssh(address.ssh_key, address.known_hosts), policy)
+    return judge(url, address.username, address.token, policy)
 
 
 def _split(url: str) -> SplitResult:
@@ -110,20 +121,8 @@ def _over_http(url: str, parts: SplitResult, username: str, token: Token, policy
         raise _bad("the repository's address has no host", "give it as https://host/path")
     if not addresses.is_host(host):
         raise _bad("the repository's address has a host that programs read differently", "write it in plain ASCII")
-    config: list[tuple[str, str]] = []
-    loopback = addresses.is_loopback(host)
-    if loopback and not policy.allow_private_addresses:
-        raise _bad(f"the host {host} is this machine", "ask the operator to set git.allow_private_addresses")
-    if not loopback:
-        found = _lookup(host, port)
-        if not policy.allow_private_addresses and not all(map(addresses.is_public, found)):
-            raise _bad(
-                f"the host {host} has an address inside a private network",
-                "ask the operator to set git.allow_private_addresses",
-            )
-        if found and not addresses.is_literal(host):
-            config.append(("http.curloptResolve", f"{host}:{port}:{','.join(_bracketed(a) for a in found)}"))
-    if parts.scheme == "http" and not loopback:
+    config = _pinned(host, port, policy)
+    if parts.scheme == "http" and not addresses.is_loopback(host):
         if token:
             raise StateError(
                 f"the token for {host} would travel unencrypted",
@@ -138,6 +137,53 @@ def _over_http(url: str, parts: SplitResult, username: str, token: Token, policy
     origin = f"{parts.scheme}://{parts.netloc}/"
     config.append((f"http.{origin}.extraHeader", f"Authorization: Basic {basic}"))
     return Remote(url, tuple(config), (token.reveal(), basic))
+
+
+def _pinned(host: str, port: int, policy: Policy) -> list[tuple[str, str]]:
+    """Give the configuration that ties a name to the addresses that were judged here."""
+    if addresses.is_loopback(host):
+        if not policy.allow_private_addresses:
+            raise _bad(f"the host {host} is this machine", "ask the operator to set git.allow_private_addresses")
+        return []
+    found = _lookup(host, port)
+    if not policy.allow_private_addresses and not all(map(addresses.is_public, found)):
+        raise _bad(
+            f"the host {host} has an address inside a private network",
+            "ask the operator to set git.allow_private_addresses",
+        )
+    if not found or addresses.is_literal(host):
+        return []
+    return [("http.curloptResolve", f"{host}:{port}:{','.join(_bracketed(a) for a in found)}")]
+
+
+def _over_ssh(url: str, ssh: Ssh, policy: Policy) -> Remote:
+    if "ssh" not in policy.allowed_protocols:
+        raise _not_allowed("ssh", policy)
+    address = ssh_address.parse(url)
+    if address is None or len(url) > _MAX_URL or _ODD.search(url) or not addresses.is_host(address.host):
+        raise _bad("the repository's ssh address is malformed", "give it as ssh://user@host/path or user@host:path")
+    if not ssh.key or not ssh.known_hosts:
+        raise StateError(
+            f"{address.host} is reached over ssh, and the workspace has no SSH key for it",
+            remedy=SSH_KEY_REMEDY,
+            reason="REMOTE_AUTH",
+        )
+    options = [] if address.user else [f"User={DEFAULT_SSH_USER}"]
+    if not policy.allow_private_addresses:
+        found = _lookup(address.host, address.port)
+        if not found or not all(map(addresses.is_public, found)):
+            raise _bad(
+                f"the host {address.host} has an address inside a private network, or none",
+                "ask the operator to set git.allow_private_addresses",
+            )
+        # ssh looks for the host's keys under its name still, and connects to the address that was judged.
+        options += [f"HostName={found[0]}", f"HostKeyAlias={address.known_as}"]
+    return Remote(url, ssh=replace(ssh, options=tuple(options)))
+
+
+def _not_allowed(scheme: str, policy: Policy) -> InvalidInputError:
+    allowed = ", ".join(sorted(policy.allowed_protocols))
+    return _bad(f"the protocol {scheme!r} is not allowed for repositories", f"use one of: {allowed}")
 
 
 def _lookup(host: str, port: int) -> list[str]:
@@ -156,7 +202,7 @@ def _lookup(host: str, port: int) -> list[str]:
 
 
 def _is_proxied(host: str) -> bool:
-    return any(os.environ.get(name) for name in _PROXIES) and not urllib.request.proxy_bypass_environment(host)
+    return any(os.environ.get(name) for name in _PROXIES) and not urllib.request.proxy_bypass(host)
 
 
 def _bracketed(address: str) -> str:

@@ -6,7 +6,8 @@ it hands the whole environment on, kills with SIGKILL only, and knows no process
 
 Promises: a fixed environment (allow-list; no configuration of user or system, no prompt, no hooks, no
 credential helper); arguments are never joined into a shell line; credentials travel by environment; each
-process leads a group of its own and ends with the call that started it or at its deadline; what git says
+process leads a group of its own and ends with the call that started it, at its deadline, or with the service
+however that ends; what git says
 is scrubbed of tokens before anyone sees it.
 """
 
@@ -26,7 +27,9 @@ import structlog
 from git.cmd import Git, safer_popen
 
 from services.core.errors import StateError
+from services.git import ssh
 from services.git.failures import GitFailed
+from services.git.orphans import Orphanage
 from services.git.remotes import Policy, Remote
 from services.git.watchdog import Watchdog, Watched, end
 from services.runtime.context import current_call
@@ -83,10 +86,14 @@ class Finished:
 class Process:
     """A running git whose output is read while it runs. Used as ``with runner.start(...) as process``."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", name: str, secrets: Sequence[str]) -> None:
+    def __init__(
+        self, popen: "subprocess.Popen[bytes]", name: str, secrets: Sequence[str], orphanage: Orphanage
+    ) -> None:
         """Take a started process."""
         self.popen = popen
         self.name = name
+        self._orphanage = orphanage
+        orphanage.enter(popen.pid)
         self._secrets = tuple(secrets)
         self._kept = bytearray()
         self._said = ""
@@ -146,6 +153,7 @@ class Process:
     def close(self) -> None:
         """End the process and close its pipes."""
         end(self.popen)
+        self._orphanage.leave(self.popen.pid)
         self._join()
         for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             with contextlib.suppress(OSError):
@@ -160,6 +168,7 @@ class Runner:
         """Take the policy; make an empty home folder for git."""
         self.policy = policy
         self.watchdog = Watchdog()
+        self._orphanage = Orphanage()
         self._home = tempfile.TemporaryDirectory(prefix="lockstep-git-home-")
 
     def run(
@@ -177,11 +186,12 @@ class Runner:
         Raises GitFailed for an exit code that is not in ``good``, CancelledError or TimeoutExceededError
         when the call ended first.
         """
-        process = self._spawn(args, at, remote, want_stdin=stdin is not None, keep_fd=keep_fd)
-        with self._watched(process) as watched:
-            out, err = process.popen.communicate(stdin)
-            done = Finished(process.popen.returncode, out, process.scrub(err.decode("utf-8", "replace")))
-            self.judge(process, done, good, watched)
+        with _transport(remote) as extra:
+            process = self._spawn(args, at, remote, extra, want_stdin=stdin is not None, keep_fd=keep_fd)
+            with self._watched(process) as watched:
+                out, err = process.popen.communicate(stdin)
+                done = Finished(process.popen.returncode, out, process.scrub(err.decode("utf-8", "replace")))
+                self.judge(process, done, good, watched)
         return done
 
     @contextlib.contextmanager
@@ -192,15 +202,20 @@ class Runner:
         at: Path,
         remote: Remote | None = None,
         keep_fd: int | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> Iterator[tuple[Process, Watched]]:
-        """Start git and give it while it runs; whatever happens, it has ended afterwards."""
-        process = self._spawn(args, at, remote, want_stdin=False, keep_fd=keep_fd)
-        with self._watched(process) as watched:
-            yield process, watched
+        """Start git and give it while it runs; whatever happens, it has ended afterwards.
+
+        ``extra`` is added to its environment.
+        """
+        with _transport(remote) as own:
+            process = self._spawn(args, at, remote, {**own, **(extra or {})}, want_stdin=False, keep_fd=keep_fd)
+            with self._watched(process) as watched:
+                yield process, watched
 
     def open(self, args: Sequence[Argument], *, at: Path) -> Process:
         """Start a long-lived git with a pipe into it. The caller closes it and sees to its being watched."""
-        return self._spawn(args, at, None, want_stdin=True, keep_fd=None, quiet=True)
+        return self._spawn(args, at, None, {}, want_stdin=True, keep_fd=None, quiet=True)
 
     def judge(self, process: Process, done: Finished, good: Sequence[int], watched: Watched) -> None:
         """Raise what the end of a process means; nothing when its exit code is in ``good``."""
@@ -213,6 +228,7 @@ class Runner:
     def close(self) -> None:
         """Let go of the watchdog and the home folder."""
         self.watchdog.close()
+        self._orphanage.close()
         self._home.cleanup()
 
     @contextlib.contextmanager
@@ -229,6 +245,7 @@ class Runner:
         args: Sequence[Argument],
         at: Path,
         remote: Remote | None,
+        extra: Mapping[str, str],
         *,
         want_stdin: bool,
         keep_fd: int | None,
@@ -240,7 +257,7 @@ class Runner:
             popen: subprocess.Popen[bytes] = safer_popen(
                 [Git.GIT_PYTHON_GIT_EXECUTABLE or "git", *args],
                 cwd=at,
-                env=self._environment(at, remote),
+                env={**self._environment(at, remote), **extra},
                 stdin=subprocess.PIPE if want_stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL if quiet else subprocess.PIPE,
@@ -252,7 +269,7 @@ class Runner:
             if at.is_dir():
                 raise StateError("git is not installed", remedy="install git 2.39 or newer", reason="NO_GIT") from None
             raise GitFailed(name, 128, "fatal: not a git repository (the folder is gone)") from None
-        return Process(popen, name, remote.secrets if remote else ())
+        return Process(popen, name, remote.secrets if remote else (), self._orphanage)
 
     def _environment(self, at: Path, remote: Remote | None) -> dict[str, str]:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -270,7 +287,7 @@ class Runner:
             "GIT_LITERAL_PATHSPECS": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_ALLOW_PROTOCOL": ":".join(sorted(self.policy.allowed_protocols & {"https", "http", "file"})),
+            "GIT_ALLOW_PROTOCOL": ":".join(sorted(self.policy.allowed_protocols & {"https", "ssh", "http", "file"})),
             "GIT_ADVICE": "0",
         }
         config = (*_CONFIG, *(remote.config if remote else ()))
@@ -279,6 +296,11 @@ class Runner:
             environment[f"GIT_CONFIG_VALUE_{number}"] = value
         environment["GIT_CONFIG_COUNT"] = str(len(config))
         return environment
+
+
+def _transport(remote: Remote | None) -> contextlib.AbstractContextManager[dict[str, str]]:
+    """Give what a remote's protocol needs in git's environment, as long as git runs."""
+    return ssh.environment(remote.ssh) if remote and remote.ssh else contextlib.nullcontext({})
 
 
 def scrubbed(text: str, secrets: Sequence[str]) -> str:

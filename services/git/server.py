@@ -1,5 +1,6 @@
 """Wires the git service together."""
 
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -7,10 +8,12 @@ from typing import Final
 import grpc
 
 from protos.git.v1 import git_pb2_grpc
+from services.git.housekeeping import Housekeeping, Schedule
 from services.git.locks import WriterLocks
 from services.git.mirror import Parts
 from services.git.objects import ObjectPool
 from services.git.ports import Workspaces
+from services.git.quota import Quota
 from services.git.remotes import Policy
 from services.git.runner import Runner
 from services.git.servicer import GitServicer
@@ -27,23 +30,37 @@ def policy_of(settings: GitPolicy, *, standalone: bool) -> Policy:
         allow_private_addresses=base.allow_private_addresses or settings.allow_private_addresses,
         timeout_seconds=settings.timeout_seconds,
         max_file_bytes=settings.max_file_bytes,
+        quota_bytes=settings.quota_bytes,
     )
 
 
-def wire(data_dir: Path, workspaces: Workspaces, policy: Policy) -> GitServicer:
-    """Give the servicer with everything behind it; ``close()`` it at the end. Mirrors are at ``data_dir/git``."""
+def schedule_of(settings: GitPolicy) -> Schedule:
+    """Give the schedule of housekeeping that settings stand for."""
+    return Schedule(seconds=settings.housekeeping_seconds, idle_days=settings.idle_days)
+
+
+def wire(data_dir: Path, workspaces: Workspaces, policy: Policy, schedule: Schedule | None = None) -> GitServicer:
+    """Give the servicer with everything behind it; ``close()`` it at the end. Mirrors are at ``data_dir/git``.
+
+    Housekeeping begins at once where there is a schedule for it.
+    """
     root = data_dir / "git"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     runner = Runner(policy)
     pool = ObjectPool(runner)
+    wanted = threading.Event()
     parts = Parts(
         root=root.resolve(),
         runner=runner,
         pool=pool,
         locks=WriterLocks(policy.lock_seconds),
         workspaces=workspaces,
+        quota=Quota(root.resolve(), policy.quota_bytes, wanted.set),
+        wanted=wanted,
     )
-    return GitServicer(parts, partial(_close, pool, runner))
+    housekeeping = Housekeeping(parts, schedule or Schedule())
+    housekeeping.start()
+    return GitServicer(parts, partial(_close, housekeeping, pool, runner))
 
 
 def register(server: grpc.Server, servicer: GitServicer) -> None:
@@ -51,6 +68,7 @@ def register(server: grpc.Server, servicer: GitServicer) -> None:
     git_pb2_grpc.add_GitServiceServicer_to_server(servicer, server)
 
 
-def _close(pool: ObjectPool, runner: Runner) -> None:
+def _close(housekeeping: Housekeeping, pool: ObjectPool, runner: Runner) -> None:
+    housekeeping.close()
     pool.close()
     runner.close()

@@ -5,7 +5,20 @@ from collections.abc import Callable, Iterator
 import grpc
 
 from protos.git.v1 import git_pb2, git_pb2_grpc
-from services.git import blobs, convert, history, making, names, pushing
+from services.git import (
+    blame,
+    blobs,
+    convert,
+    convert_files,
+    history,
+    making,
+    names,
+    pushing,
+    restoring,
+    revisions,
+    tags,
+    versions,
+)
 from services.git.mirror import Mirror, Parts
 from services.runtime.context import caller
 from services.runtime.identity import Role
@@ -42,7 +55,7 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
     ) -> git_pb2.ListRemoteRefsResponse:
         """Ask a remote for its refs."""
         mirror = self._read(request.workspace_id)
-        patterns = [names.ref_pattern(pattern) for pattern in request.patterns] or ["refs/heads/*"]
+        patterns = names.ref_patterns(request.patterns) or ["refs/heads/*"]
         found = mirror.remote_refs(convert.remote(mirror, request.remote), patterns)
         refs = [git_pb2.ListRemoteRefsResponse.Ref(name=name, oid=oid) for name, oid in sorted(found.items())]
         return git_pb2.ListRemoteRefsResponse(refs=refs)
@@ -96,7 +109,8 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         mirror = self._write(request.workspace_id)
         ours, theirs = names.oid(request.ours_oid, "ours_oid"), names.oid(request.theirs_oid, "theirs_oid")
         author = convert.person(request.author, "author")
-        commit = making.create_merge(mirror, ours, theirs, request.message, author, request.time)
+        committer = convert.person(request.committer, "committer") if request.HasField("committer") else author
+        commit = making.create_merge(mirror, ours, theirs, request.message, author, committer, request.time)
         return git_pb2.CreateMergeCommitResponse(commit_oid=commit)
 
     def Push(self, request: git_pb2.PushRequest, context: grpc.ServicerContext) -> Iterator[git_pb2.PushResponse]:
@@ -141,6 +155,58 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         page, token = history.list_commits(mirror, to, since, path, request.page_size, request.page_token)
         return git_pb2.ListCommitsResponse(commits=[convert.commit(c) for c in page], next_page_token=token)
 
+    def ResolveRevision(
+        self,
+        request: git_pb2.ResolveRevisionRequest,
+        context: grpc.ServicerContext,
+    ) -> git_pb2.ResolveRevisionResponse:
+        """Find the commit that a name stands for."""
+        mirror = self._read(request.workspace_id)
+        return git_pb2.ResolveRevisionResponse(commit_oid=revisions.resolve(mirror, request.revision))
+
+    def ListPathHistory(
+        self,
+        request: git_pb2.ListPathHistoryRequest,
+        context: grpc.ServicerContext,
+    ) -> git_pb2.ListPathHistoryResponse:
+        """List the versions of a file."""
+        mirror = self._read(request.workspace_id)
+        commit, path = names.oid(request.commit_oid, "commit_oid"), names.readable_path(request.path)
+        page, token = versions.path_history(mirror, commit, path, request.page_size, request.page_token)
+        found = map(convert_files.version, page)
+        return git_pb2.ListPathHistoryResponse(versions=found, next_page_token=token)
+
+    def Diff(self, request: git_pb2.DiffRequest, context: grpc.ServicerContext) -> Iterator[git_pb2.DiffResponse]:
+        """Compare two commits, or a commit and content, line by line."""
+        yield from convert_files.diff(self._read(request.workspace_id), request)
+
+    def Blame(self, request: git_pb2.BlameRequest, context: grpc.ServicerContext) -> Iterator[git_pb2.BlameResponse]:
+        """Say who last changed each line."""
+        mirror = self._read(request.workspace_id)
+        commit, path = names.oid(request.commit_oid, "commit_oid"), names.readable_path(request.path)
+        hunks = blame.blame(mirror, commit, path, request.first_line, request.last_line)
+        yield from convert_files.blamed(hunks)
+
+    def ListTags(self, request: git_pb2.ListTagsRequest, context: grpc.ServicerContext) -> git_pb2.ListTagsResponse:
+        """Ask a remote for its tags."""
+        mirror = self._read(request.workspace_id)
+        remote = convert.remote(mirror, request.remote)
+        size, token = request.page_size, request.page_token
+        page, token = tags.list_tags(mirror, remote, annotations=request.with_annotations, size=size, token=token)
+        return git_pb2.ListTagsResponse(tags=map(convert_files.tag, page), next_page_token=token)
+
+    def RestorePath(
+        self,
+        request: git_pb2.RestorePathRequest,
+        context: grpc.ServicerContext,
+    ) -> git_pb2.RestorePathResponse:
+        """Build a commit with a path as it was, and push it where that is asked for."""
+        mirror = self._restore(request.workspace_id)
+        header = convert_files.restoring_header(request, caller())
+        place = convert_files.place(mirror, request)
+        done = restoring.restore_path(mirror, header, request.from_oid, request.path, place)
+        return git_pb2.RestorePathResponse(commit_oid=done.commit, tree_oid=done.tree, pushed=done.pushed)
+
     def DropMirror(
         self,
         request: git_pb2.DropMirrorRequest,
@@ -161,6 +227,13 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         if identity.service:
             identity.require_service(*_WRITERS)
         identity.require(Role.VIEWER)
+        return Mirror(self.parts, identity.tenant_id, workspace_id)
+
+    def _restore(self, workspace_id: str) -> Mirror:
+        identity = caller()
+        if identity.service:
+            return self._write(workspace_id)
+        identity.require(Role.ADMIN)
         return Mirror(self.parts, identity.tenant_id, workspace_id)
 
     def _write(self, workspace_id: str) -> Mirror:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from services.core.errors import LockstepError, MovedError, NotFoundError, StateError
-from services.git.failures import GitFailed, at_remote
+from services.git.failures import GitFailed, at_remote, remote_broken
 from services.git.remotes import Remote
 from services.git.runner import Argument, Finished, Runner
 
@@ -30,12 +30,23 @@ class Step:
 
 def refs(runner: Runner, at: Path, remote: Remote, patterns: Sequence[str]) -> dict[bytes, str]:
     """Ask a remote for the refs that match; give object names by full ref name."""
+    at.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         done = runner.run(
             ["ls-remote", "--quiet", "--refs", "--end-of-options", remote.url, *patterns],
             at=at,
             remote=remote,
         )
+    except GitFailed as failure:
+        raise _asked(failure, remote.url) from None
+    lines = (line.partition(b"\t") for line in done.stdout.splitlines())
+    return {name: oid.decode("ascii") for oid, _, name in lines if name}
+
+
+def peeled_refs(runner: Runner, at: Path, remote: Remote, patterns: Sequence[str]) -> dict[bytes, str]:
+    """Ask a remote for refs as ``refs`` does; what an annotated tag stands for comes as ``NAME^{}``, too."""
+    try:
+        done = runner.run(["ls-remote", "--quiet", "--end-of-options", remote.url, *patterns], at=at, remote=remote)
     except GitFailed as failure:
         raise at_remote(failure, remote.url) from None
     lines = (line.partition(b"\t") for line in done.stdout.splitlines())
@@ -69,7 +80,7 @@ def fetch(
     runner: Runner,
     mirror: Path,
     remote: Remote,
-    refspecs: Sequence[str],
+    refspecs: Sequence[str | bytes],
     fd: int,
 ) -> Generator[Step, None, None]:
     """Fetch refspecs into a mirror, giving git's progress. ``fd`` is the writer lock's, for git to inherit."""
@@ -80,7 +91,7 @@ def fetch(
         "--progress",
         "--no-recurse-submodules",
     ]
-    args = ["fetch", *options, "--end-of-options", remote.url, *refspecs]
+    args: list[Argument] = ["fetch", *options, "--end-of-options", remote.url, *refspecs]
     try:
         yield from _steps(runner, args, mirror, remote, fd)
     except GitFailed as failure:
@@ -115,6 +126,11 @@ def push(
     if now == new:
         return False
     raise _refused(done, summary, branch, remote.url, expected_old, now)
+
+
+def _asked(failure: GitFailed, url: str) -> LockstepError:
+    error = at_remote(failure, url)
+    return remote_broken(failure, url) if error is failure else error
 
 
 def _refused(done: Finished, summary: str, branch: str, url: str, expected: str, now: str) -> LockstepError:

@@ -1,5 +1,6 @@
 """Keeps a mirror in order: its configuration, what dead writers have left, when to put packs together."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Final
 from services.git.packs import BEGUN
 
 MANY_PACKS: Final = 50
+# Its time says when what no ref reaches was dropped last.
+_DROPPED: Final = "lockstep-dropped"
 _ABANDONED_SECONDS: Final = 24 * 3600
 
 # Three harmless faults of old tools are let through, as the large forges do; everything else is refused.
@@ -28,9 +31,41 @@ CONFIG: Final = """\
 """
 
 
-def has_many_packs(mirror: Path) -> bool:
-    """Say whether it is time to put packs together: every fetch and every commit leaves one."""
-    return sum(1 for _ in (mirror / "objects" / "pack").glob("*.pack")) > MANY_PACKS
+def count_packs(mirror: Path) -> int:
+    """Give the number of packs: every fetch and every commit leaves one."""
+    return sum(1 for _ in (mirror / "objects" / "pack").glob("*.pack"))
+
+
+def graph_is_old(mirror: Path) -> bool:
+    """Say whether packs have come since the commit-graph was written."""
+    return _time(mirror / "objects" / "info" / "commit-graph") < _time(mirror / "objects" / "pack")
+
+
+def dropped_before(mirror: Path, then: float) -> bool:
+    """Say whether it is longer ago that unreachable objects were dropped, or, if never, that the mirror was made."""
+    return (_time(mirror / _DROPPED) or _time(mirror / "config")) < then
+
+
+def mark_dropped(mirror: Path, now: float) -> None:
+    """Remember when unreachable objects were dropped."""
+    (mirror / _DROPPED).touch()
+    os.utime(mirror / _DROPPED, (now, now))
+
+
+def sweep_abandoned(mirror: Path, now: float) -> None:
+    """Remove what processes that ended long ago have left; no lock is needed for what nobody can be writing."""
+    pack = mirror / "objects" / "pack"
+    begun = mirror.parent.glob(f"{mirror.name}{BEGUN}*")
+    for file in (*pack.glob("tmp_*"), *pack.glob(".tmp-*"), *begun):
+        if _time(file) < now - _ABANDONED_SECONDS:
+            file.unlink(missing_ok=True)
+
+
+def _time(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def sweep(mirror: Path) -> None:

@@ -40,6 +40,9 @@ class AuthWorkspaces:
             branch=workspace.branch,
             username=answer.username,
             token=Token(answer.token),
+            ssh_key=Token(answer.ssh_private_key),
+            known_hosts=answer.known_hosts,
+            signing_key=Token(answer.signing_private_key),
         )
         if len(self._held) >= _MAX_REMEMBERED:
             self._held.clear()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -59,10 +60,13 @@ def git_process(data: Path, workspaces: Mapping[str, str]) -> Iterator[GitProces
         process.stdin.write(said + "\n")
         process.stdin.flush()
         identity = Identity(TENANT, "u1", "ada", "Ada", "ada@lockstep.invalid", Role.VIEWER, "sync")
-        channel = connect(
-            process.stdout.readline().strip(),
-            lambda _: sign(identity, key=key, key_id="k", now=int(time.time()), jti="j"),
-        )
+
+        # Services keep an identity for as long as it is good.
+        @cache
+        def token(minute: int) -> str:
+            return sign(identity, key=key, key_id="k", now=60 * minute, jti="j")
+
+        channel = connect(process.stdout.readline().strip(), lambda _: token(int(time.time()) // 60))
         with channel:
             yield GitProcess(git_pb2_grpc.GitServiceStub(channel), process.pid, data)
         process.stdin.close()
@@ -88,7 +92,8 @@ def _main() -> None:
     running = serve.start(
         server.SERVICE,
         lambda s: server.register(s, servicer),
-        settings=serve.ServerSettings("127.0.0.1:0"),
+        # As in standalone mode.
+        settings=serve.ServerSettings(f"unix:{said['data']}/socket"),
         verifier=Verifier(lambda: {"k": public}),
     )
     sys.stdout.write(running.address + "\n")

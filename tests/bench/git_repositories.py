@@ -27,7 +27,9 @@ def record(number: int, version: int = 0) -> bytes:
     """Give the content of a record, about 1.7 KB."""
     text = _TEXT * 27
     shown = f'{{\n  "id": "r{number:06d}",\n  "version": {version},\n  "title": "Record {number}",\n'
-    return (shown + f'  "sources": [{number * 7919}, {number * 104729}],\n  "summary": "{number} {text}"\n}}\n').encode()
+    return (
+        shown + f'  "sources": [{number * 7919}, {number * 104729}],\n  "summary": "{number} {text}"\n}}\n'
+    ).encode()
 
 
 def small(number: int, version: int = 0) -> bytes:

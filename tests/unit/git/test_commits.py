@@ -10,10 +10,36 @@ ADA = Person("Ada", "ada@lockstep.invalid")
 
 
 def test_what_is_written_is_read() -> None:
-    """Tree, parents, author, time and message come back as they were."""
-    data = commits.write("t" * 40, ["a" * 40, "b" * 40], ADA, Person("Bob", "b@x"), 1_700_000_000, "Naïve\n\nBody")
+    """Tree, parents, both people, both times and message come back as they were."""
+    bob, parents = Person("Bob", "b@x"), ["a" * 40, "b" * 40]
+    data = commits.write("t" * 40, parents, ADA, bob, 1_700_000_000, "Naïve\n\nBody", author_time=1_600_000_000)
     found = commits.read("c" * 40, data)
-    assert found == commits.Commit("c" * 40, "t" * 40, ("a" * 40, "b" * 40), ADA, 1_700_000_000, "Naïve\n\nBody")
+    assert found == commits.Commit(
+        oid="c" * 40,
+        tree="t" * 40,
+        parents=tuple(parents),
+        author=ADA,
+        time=1_600_000_000,
+        message="Naïve\n\nBody",
+        committer=bob,
+        commit_time=1_700_000_000,
+        signed=False,
+    )
+
+
+def test_a_signature_stands_in_the_header_and_is_of_everything_else() -> None:
+    """What is signed is the commit without its signature, as git checks it; the message stays as it is."""
+    plain = commits.write("t" * 40, [], ADA, ADA, 1, "message\n")
+    signed: list[bytes] = []
+
+    def sign(content: bytes) -> str:
+        signed.append(content)
+        return "first\nsecond\n"
+
+    data = commits.write("t" * 40, [], ADA, ADA, 1, "message\n", sign=sign)
+    assert signed == [plain]
+    assert data.replace(b"gpgsig first\n second\n", b"") == plain
+    assert commits.read("c" * 40, data).signed
 
 
 @pytest.mark.parametrize(

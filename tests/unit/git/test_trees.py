@@ -108,5 +108,5 @@ def test_untouched_entries_stay_byte_for_byte(store: Store) -> None:
 
 def test_a_malformed_tree_is_noticed() -> None:
     """A cut tree is an error, not a shorter tree."""
-    with pytest.raises(ValueError, match="malformed"):
+    with pytest.raises(StateError, match="malformed"):
         trees.parse(b"100644 a\0" + ONE[:-1])
