@@ -239,6 +239,8 @@ def _gateway(options: gateway_app.Options, listener: socket.socket) -> Iterator[
         server_header=False,
         timeout_graceful_shutdown=int(STOP_SECONDS),
     )
+    # It says what it does while it stops, though nothing is wrong.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="gateway", daemon=True)
     thread.start()
@@ -257,13 +259,14 @@ def _gateway(options: gateway_app.Options, listener: socket.socket) -> Iterator[
 @contextmanager
 def _listener(host: str, port: int) -> Iterator[socket.socket]:
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-            yield listener
+        made = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise UnavailableError(
             f"{host}:{port} cannot be listened on: {error.strerror}",
             remedy="stop what listens there, or choose another port with --port",
         ) from error
+    with made as listener:
+        yield listener
 
 
 def _socket_folder(stack: ExitStack, data: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from gateway import convert, events, models
@@ -13,6 +14,10 @@ from gateway.sessions import Caller, SignedIn, Stubs
 from protos.auth.v1 import auth_pb2
 from protos.pr.v1 import pr_pb2
 from protos.sync.v1 import sync_pb2
+from services.core.errors import LockstepError
+
+log = structlog.get_logger(__name__)
+LOOKED_AT = 10
 
 router = APIRouter(route_class=ExactRoute, tags=["imports"])
 
@@ -78,6 +83,18 @@ async def status_of(services: Services, caller: Caller, workspace: auth_pb2.Work
     return convert.status(status, len(found.publications))
 
 
+async def _settle(services: Services, caller: Caller, workspace_id: str) -> None:
+    """Let open publications look at what an import brought, so that what is merged is shown so at once."""
+    listing = pr_pb2.ListPublicationsRequest(workspace_id=workspace_id, open_only=True, page_size=LOOKED_AT)
+    try:
+        for item in (await call(services.pr.ListPublications, listing, caller.identity)).publications:
+            refresh = pr_pb2.RefreshPublicationRequest(publication_id=item.id)
+            await call(services.pr.RefreshPublication, refresh, caller.identity)
+    except LockstepError as error:
+        # The import is done; the publications are looked at again in their own time.
+        log.warning("publications were not looked at", workspace=workspace_id, error=str(error))
+
+
 async def _import_events(
     services: Services,
     caller: Caller,
@@ -85,6 +102,8 @@ async def _import_events(
 ) -> AsyncIterator[events.Event]:
     async for message in stream(services.sync.RunImport, request, caller.identity):
         if message.HasField("run"):
+            if message.run.counts.files and not request.plan:
+                await _settle(services, caller, request.workspace_id)
             yield "run", convert.run(message.run)
         else:
             yield "progress", convert.progress(message.progress)

@@ -11,8 +11,8 @@ from gateway.cli.client import Client, segment
 from gateway.cli.editor import edited
 from gateway.cli.field_edits import field_edit
 from services.core.errors import InvalidInputError
-from services.core.formats import format_of
-from services.core.values import set_at
+from services.core.formats import FORMATS, format_of
+from services.core.values import ParseError, set_at
 
 RecordId = Annotated[str, typer.Argument(metavar="ID")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A field; may be repeated.")]
@@ -147,10 +147,9 @@ def records_edit(
             content = edited(found["content"], record)
             if content is None:
                 output.note("nothing was changed")
-                now = found
-            else:
-                body = {"content": content, "expected_revision": revision, "collection": collection}
-                now = client.patch(path, body)
+                return
+            body = {"content": content, "expected_revision": revision, "collection": collection}
+            now = client.patch(path, body)
     _changed(now, "changed", as_json=as_json)
 
 
@@ -253,7 +252,8 @@ def _changed(record: Any, what: str, *, as_json: bool) -> None:
     if as_json:
         output.json(record)
     else:
-        output.line(f"{record['id']} {what}: revision {record['revision']}, {_state(record)}")
+        file = f", file {record['path']}" if what == "added" else ""
+        output.line(f"{record['id']} {what}: revision {record['revision']}, {_state(record)}{file}")
 
 
 def _state(record: Any) -> str:
@@ -270,7 +270,19 @@ def _read(file: Path) -> bytes:
 
 
 def _parsed(file: Path) -> Any:
-    form = format_of(b"x.json" if str(file) == "-" else str(file).encode())
+    if str(file) == "-":
+        return _parsed_stdin(_read(file))
+    form = format_of(str(file).encode())
     if form is None:
         raise InvalidInputError(f"{file} has no known format", remedy="let its name end in .json, .yaml or .md")
     return form.parse(_read(file))
+
+
+def _parsed_stdin(data: bytes) -> Any:
+    """Read a record that has no file name: Markdown where it begins with front matter, else JSON, else YAML."""
+    if data.startswith(b"---"):
+        return FORMATS["markdown"].parse(data)
+    try:
+        return FORMATS["json"].parse(data)
+    except ParseError:
+        return FORMATS["yaml"].parse(data)

@@ -60,6 +60,10 @@ def git_pull(
     if run["state"] == "failed":
         output.note(f"lockstep: the import failed: {run['error']}")
         raise typer.Exit(1)
+    if counts["conflicts"] and not as_json:
+        output.line("Settle what changed on both sides: lockstep conflicts list")
+    if counts["quarantined"] and not as_json:
+        output.line("See what cannot be a record, and why: lockstep quarantine list")
     if counts["conflicts"] or counts["quarantined"]:
         raise typer.Exit(NEEDS_PERSON)
 

@@ -9,7 +9,7 @@ import typer
 from gateway.cli import connect, options, output
 from gateway.cli.client import Client, segment
 from gateway.cli.collection_file import read_collections
-from services.core.errors import InvalidInputError
+from services.core.errors import InvalidInputError, LockstepError
 
 Repository = Annotated[str | None, typer.Option("--repo", metavar="URL", help="Where Lockstep pushes to.")]
 Branch = Annotated[str | None, typer.Option("--branch", help="Target branch.")]
@@ -73,12 +73,21 @@ def workspace_add(
     with connect.server(ctx) as client:
         made = client.post("/workspaces", body)
         shown = _with_collections(client, made)
+        _note_unreachable(client, made["id"])
     if as_json:
         output.json(shown)
         return
     names = ", ".join(item["name"] for item in shown["collections"])
     output.line(f"{name} added: {shown['repo']} ({shown['branch']}, {shown['forge']}), collections: {names}")
     output.line(f"Bring its records in with: lockstep git-pull {name}")
+
+
+def _note_unreachable(client: Client, workspace: str) -> None:
+    """Say at once what the first import would say: the workspace is kept, its address can be mended."""
+    try:
+        client.get(f"/workspaces/{segment(workspace)}/remote")
+    except LockstepError as error:
+        output.note(f"note: {error}")
 
 
 def workspace_list(ctx: typer.Context, as_json: options.Json = False) -> None:

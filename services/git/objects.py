@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
+from services.core.errors import InvalidInputError, NotFoundError
 from services.git.failures import GitFailed
 from services.git.runner import Argument, Process, Runner
 from services.runtime.context import current_call
@@ -199,6 +200,10 @@ class ObjectPool:
         try:
             yield reader
             whole = True
+        except (NotFoundError, InvalidInputError):
+            # What was read is not what was looked for, but it was read to its end.
+            whole = True
+            raise
         finally:
             self._runner.watchdog.release(watched)
             self._give_back(mirror, reader, fit=whole and reader.process.popen.poll() is None)

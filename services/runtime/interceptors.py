@@ -16,7 +16,7 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
-from services.core.errors import LockstepError, SignInError, UnavailableError
+from services.core.errors import CancelledError, LockstepError, SignInError, UnavailableError
 from services.runtime import metrics
 from services.runtime.admission import Admission
 from services.runtime.context import Call, enter
@@ -138,6 +138,11 @@ def _shortage(number: int) -> UnavailableError:
 
 def _abort(context: grpc.ServicerContext, method: str, error: Exception) -> str:
     """End the call with the status of an error; give the code's name."""
+    if isinstance(error, grpc.RpcError) and not context.is_active():
+        # What reading on from a caller raises that has gone away. grpc keeps it with the call's state, and its
+        # frames would keep both, and what was on its way, until the collector happens to come by.
+        error.__traceback__ = None
+        error = CancelledError("the caller went away")
     if isinstance(error, OSError) and error.errno in _SHORT_OF:
         log.error("short of a resource", method=method, error=str(error))
         error = _shortage(error.errno)

@@ -39,7 +39,7 @@ def collection_from(message: sync_pb2.Collection, collection_id: str) -> Collect
         name=message.name,
         path=message.path.strip("/"),
         include=tuple(message.include) or DEFAULT_INCLUDE,
-        exclude=tuple(message.exclude) or DEFAULT_EXCLUDE,
+        exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *message.exclude))),
         id_rule=_RULES[message.id_rule],
         new_path=message.new_path,
         schema=message.schema,

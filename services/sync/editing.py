@@ -1,7 +1,7 @@
 """Edits of records: add, change, delete, validate, look back. Each is one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -51,7 +51,7 @@ class Editor:
     def create(self, collection_name: str, record_id: str, content: bytes) -> sa.Row[Any]:
         """Add a record; give its row."""
         stored = store.find_collection(self._tx, self._scope, collection_name)
-        collection = stored.collection
+        collection = self._in_style(stored.collection)
         value = read_content(content)
         record_id, value = _identify(collection, record_id, value)
         refuse_findings(record_id, validate(collection.schema, value))
@@ -163,6 +163,16 @@ class Editor:
 
     def _find(self, record_id: str, collection_name: str) -> tuple[sa.Row[Any], Collection]:
         return find_record(self._tx, self._scope, record_id, collection_name)
+
+    def _in_style(self, collection: Collection) -> Collection:
+        """Give the collection with a template in the format of its newest file, where it has none of its own."""
+        mine = sa.and_(self._scope.where(records), records.c.collection_id == collection.id, records.c.base_blob != "")
+        newest = sa.select(records.c.path).where(mine).order_by(records.c.key.desc()).limit(1)
+        path = None if collection.new_path else self._tx.execute(newest).scalar()
+        if path is None:
+            return collection
+        suffix = bytes(path).rpartition(b".")[2].decode()
+        return replace(collection, new_path=f"{{id}}.{suffix}")
 
     def _room_for(self, collection: Collection, record_id: str, path: bytes) -> sa.Row[Any] | None:
         """Give the deleted record that has or had the id; raise AlreadyExistsError when id or path is taken."""

@@ -179,7 +179,7 @@ class Collection(_message.Message):
 
     @_builtins.property
     def exclude(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Glob patterns left out; README and the like when empty."""
+        """Glob patterns left out, besides README and the like, which always are."""
 
     def __init__(
         self,

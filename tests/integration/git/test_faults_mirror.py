@@ -114,6 +114,7 @@ def test_a_whole_data_folder_that_is_lost(service: Service, remote: Path) -> Non
     assert push(stub, "main", made, head)
 
 
+@pytest.mark.slow
 def test_a_repository_that_cannot_be_read_is_not_cloned_over_and_over(service: Service, remote: Path) -> None:
     """What git cannot read in a fresh mirror either is the repository's own fault, and costs one rebuild a minute."""
     oid = store(remote, "tree", tree_of((b"100644", b"f", store(remote, "blob", b"1"))))

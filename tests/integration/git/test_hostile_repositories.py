@@ -308,8 +308,8 @@ def test_huge_messages_do_not_burst_an_answer(service: Service, remote: Path) ->
 
 
 def test_a_huge_blob_is_announced_and_not_loaded(service: Service, remote: Path) -> None:
-    """A file of 200 MiB: streams say its size, reading it as a file is refused, memory does not grow by it."""
-    size = 200 * 1024 * 1024
+    """A file of 100 MiB: streams say its size, reading it as a file is refused, memory does not grow by it."""
+    size = 100 * 1024 * 1024
     source = remote.parent / "huge"
     with source.open("wb") as stream:
         stream.truncate(size)
@@ -333,7 +333,7 @@ def memory() -> int:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize("depth", [500, 3000, 20_000])
+@pytest.mark.parametrize("depth", [500, 2500, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_deep_trees_are_read_or_refused(service: Service, remote: Path, depth: int) -> None:
     """Thousands of folders in one another: an answer or a typed error, in time, and no harm to what else there is."""
     good = git(remote, "rev-parse", "main")

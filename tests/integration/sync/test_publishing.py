@@ -76,6 +76,14 @@ def test_edits_after_the_proposal_stay_pending_without_a_conflict(world: SyncWor
     assert world.status().pending == 1
 
 
+def test_a_new_record_looks_like_its_neighbours(world: SyncWorld, remote: Remote) -> None:
+    """Where the collection has no template, a new file has the format of the newest one."""
+    assert world.create("d", title="Dog").path == b"data/d.md"
+    remote.commit({"data/e.yaml": "id: e\ntitle: Elk\n"})
+    world.pull()
+    assert world.create("f", title="Fox").path == b"data/f.yaml"
+
+
 def test_a_closed_proposal_gives_its_records_back(world: SyncWorld) -> None:
     """Released records are pending again with everything that was edited."""
     world.edit("a", size=30)
