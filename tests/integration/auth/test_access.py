@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from protos.auth.v1 import auth_pb2 as pb
 from services.auth.server import PUBLIC_METHODS, SERVICE
@@ -24,6 +26,8 @@ class Victim:
 
 
 Request = Callable[[Victim], Any]
+
+KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 # Every method that names something, named with the other tenant's ids and names.
 NAMING: dict[str, tuple[Request, ...]] = {
@@ -46,6 +50,10 @@ NAMING: dict[str, tuple[Request, ...]] = {
     ),
     "SetCredential": (lambda v: pb.SetCredentialRequest(workspace=v.workspace.id, token="stolen"),),
     "DeleteCredential": (lambda v: pb.DeleteCredentialRequest(workspace=v.workspace.id),),
+    "SetWorkspaceKey": (
+        lambda v: pb.SetWorkspaceKeyRequest(workspace=v.workspace.id, kind=pb.KEY_KIND_SIGNING, private_key=KEY),
+    ),
+    "DeleteWorkspaceKey": (lambda v: pb.DeleteWorkspaceKeyRequest(workspace=v.workspace.id, kind=pb.KEY_KIND_SIGNING),),
     "CheckRepository": (lambda v: pb.CheckRepositoryRequest(workspace=v.workspace.id),),
 }
 # Every method that lists, with what it lists.
@@ -68,6 +76,11 @@ NEEDED: dict[str, tuple[Any, Role]] = {
     "DeleteWorkspace": (pb.DeleteWorkspaceRequest(workspace="records"), Role.ADMIN),
     "SetCredential": (pb.SetCredentialRequest(workspace="records", token="x"), Role.ADMIN),
     "DeleteCredential": (pb.DeleteCredentialRequest(workspace="records"), Role.ADMIN),
+    "SetWorkspaceKey": (
+        pb.SetWorkspaceKeyRequest(workspace="records", kind=pb.KEY_KIND_SIGNING, private_key="x"),
+        Role.ADMIN,
+    ),
+    "DeleteWorkspaceKey": (pb.DeleteWorkspaceKeyRequest(workspace="records", kind=pb.KEY_KIND_SIGNING), Role.ADMIN),
     "ValidateForgeToken": (
         pb.ValidateForgeTokenRequest(forge=pb.FORGE_GITHUB, token="x", base_url="https://git.invalid"),
         Role.ADMIN,

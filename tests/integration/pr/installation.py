@@ -178,6 +178,14 @@ class Installation:
         request = pr_pb2.WatchPublicationRequest(publication_id=name)
         return list(self.stub.WatchPublication(request, metadata=as_tenant(TENANT), timeout=SECONDS))
 
+    def until_error(self, name: str, words: str) -> pr_pb2.Publication:
+        """Wait until a publication shows an error with these words: the worker may have a step of its own to end."""
+        deadline = time.monotonic() + SECONDS
+        while words not in (now := self.get(name)).error:
+            assert time.monotonic() < deadline, now
+            time.sleep(0.05)
+        return now
+
     def until(self, name: str, *states: int) -> pr_pb2.Publication:
         """Wait until a publication is in one of the states."""
         deadline = time.monotonic() + SECONDS

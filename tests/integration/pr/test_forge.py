@@ -140,8 +140,8 @@ def test_an_import_that_waits_for_a_person_settles_nothing(pr: Installation, wor
     forge.change(made.pr_number, state="closed")
     with pytest.raises(StateError, match="deletes too much"):
         pr.refresh(made.id)
-    seen = pr.get(made.id)
-    assert (seen.state, "confirm it" in seen.error) == (OPENED, True)
+    seen = pr.until_error(made.id, "confirm it")
+    assert seen.state == OPENED
     assert not world.pending
     world.failures.clear()
     assert pr.refresh(made.id).state == CLOSED
