@@ -203,9 +203,10 @@ class Importer:
         if one.full:
             one.removed |= {path for path in {*owned, *held} if path not in one.blobs} - {f.path for f in one.files}
         yield from self._parse(scope, one, one.blobs)
-        ids = {record_id for path, record_id in owned.items() if path in one.touched}
-        ids |= one.ids
         touched = one.touched
+        ids = {record_id for path, record_id in owned.items() if path in touched} | one.ids
+        # A duplicate that goes or changes: the others name it.
+        ids |= {row.record_id for path, row in held.items() if path in touched and row.record_id}
         waiting = {
             path: row.blob
             for path, row in held.items()

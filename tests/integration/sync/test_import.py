@@ -200,3 +200,16 @@ def test_names_of_any_bytes_are_seen(world: SyncWorld, remote: Remote) -> None:
     world.pull()
     assert {"things/it's $5 (a)", 'things/übung,%20"'} <= set(world.records())
     assert {file.rule for file in world.quarantine()} == {"unsafe-path", "id"}
+
+
+def test_the_files_that_share_an_id_are_named_as_they_are_now(world: SyncWorld, remote: Remote) -> None:
+    """When one of three goes, the one in quarantine names the one that is left."""
+    remote.commit({f"data/{name}.json": '{"id": "b"}' for name in ("x", "y")})
+    world.pull()
+    assert [list(file.other_paths) for file in world.quarantine()] == [
+        [b"data/x.json", b"data/y.json"],
+        [b"data/x.json", b"data/b.yaml"],
+    ]
+    remote.commit({"data/y.json": None})
+    world.pull()
+    assert [list(file.other_paths) for file in world.quarantine()] == [[b"data/x.json"]]
