@@ -29,6 +29,7 @@ DEFAULT_EXCLUDE: Final = (
     "node_modules",
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 MAX_ID_LENGTH: Final = 255
 
 IdRule: TypeAlias = Literal["field", "stem", "path"]
@@ -154,7 +155,7 @@ def check_id(record_id: str) -> str:
         raise BadIdError("the id is empty")
     if len(record_id) > MAX_ID_LENGTH:
         raise BadIdError(f"the id has more than {MAX_ID_LENGTH} characters")
-    if any(ord(char) < ord(" ") or char == "\x7f" for char in record_id):
+    if _CONTROL.search(record_id):
         raise BadIdError("the id holds control characters")
     return record_id
 
