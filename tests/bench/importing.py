@@ -23,7 +23,7 @@ bare_records = records.to_metadata(bare, name="bare_records")
 for constraint in bare_records.constraints:
     constraint.name = f"bare_{constraint.name}" if constraint.name else None
 for index in bare_records.indexes:
-    index.name = f"bare_{index.name}"
+    index.name = sa.quoted_name(f"bare_{index.name}", quote=None)
 
 
 def make_repository(path: Path, count: int) -> Remote:
