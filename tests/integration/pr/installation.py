@@ -1,6 +1,5 @@
 """A pr service over real gRPC, on a real database, with the other services in memory."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from protos.auth.v1 import auth_pb2_grpc
 from protos.git.v1 import git_pb2_grpc
 from protos.pr.v1 import pr_pb2, pr_pb2_grpc
 from protos.sync.v1 import sync_pb2_grpc
-from services.core.errors import StateError
 from services.pr.ports import Connect
 from services.pr.server import FULL_NAME, Timing, register, wire
 from services.pr.tables import metadata
@@ -179,16 +177,6 @@ class Installation:
         """Watch a publication to the end of the stream."""
         request = pr_pb2.WatchPublicationRequest(publication_id=name)
         return list(self.stub.WatchPublication(request, metadata=as_tenant(TENANT), timeout=SECONDS))
-
-    def until_error(self, name: str, words: str) -> pr_pb2.Publication:
-        """Ask until a publication shows an error with these words: a step of the worker may end after the first."""
-        deadline = time.monotonic() + SECONDS
-        while words not in (now := self.get(name)).error:
-            assert time.monotonic() < deadline, now
-            with contextlib.suppress(StateError):
-                self.refresh(name)
-            time.sleep(0.05)
-        return now
 
     def until(self, name: str, *states: int) -> pr_pb2.Publication:
         """Wait until a publication is in one of the states."""
