@@ -119,8 +119,8 @@ class Publisher:
         asked = publication.intent in (Intent.MERGE, Intent.CLOSE)
         gives_up = asked and (permanent or needs_person or isinstance(error, MovedError))
         intent = Intent.GO_ON if gives_up else publication.intent
-        if publication.error != str(error) or publication.needs_person != needs_person or gives_up:
-            store.advance(publication, job, intent=intent, error=str(error), needs_person=needs_person)
+        # Written even where it is the error of the last time: the step may have cleared that before it failed.
+        store.advance(publication, job, intent=intent, error=str(error), needs_person=needs_person)
         if gives_up:
             return Again(self._pace.delay if publication.state is State.OPENED else 0.0, error)
         if permanent or needs_person:
