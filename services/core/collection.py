@@ -171,10 +171,20 @@ class _Globs:
         self._names = re.compile(names or "(?!)", flags | re.DOTALL).fullmatch
         self._paths = re.compile(paths, flags | re.DOTALL).fullmatch if any(deep for deep, _ in groups) else None
         self._folders: dict[str, bool] = {}
+        # Every file of a first import is looked at, so what most patterns are like is told without an expression.
+        beginnings = [_literal(pattern).casefold() for pattern in patterns if "/" not in pattern]
+        self._beginnings = tuple(beginnings) if all(beginnings) else ("",)
+        plain = [re.fullmatch(r"\*(\.\w+)", pattern) for pattern in patterns]
+        endings = [found[1] for found in plain if found] if all(plain) and not flags else []
+        self._endings = {ending: endings.index(ending) for ending in endings}
 
     def number(self, path: str) -> int | None:
         """Give the number of the first pattern that takes a file by its own name or its path."""
-        name = self._names(path.rpartition("/")[2])
+        own = path.rpartition("/")[2]
+        if self._endings:
+            _, dot, ending = own.rpartition(".")
+            return self._endings.get(dot + ending)
+        name = self._names(own) if own.casefold().startswith(self._beginnings) else None
         deep = self._paths(path) if self._paths else None
         found = [match.lastindex for match in (name, deep) if match and match.lastindex]
         return min(found) - 1 if found else None
@@ -185,6 +195,11 @@ class _Globs:
         if folder not in self._folders:
             self._folders[folder] = any(map(self._names, folder.split("/")))
         return self._folders[folder] or self.number(path) is not None
+
+
+def _literal(pattern: str) -> str:
+    """Give what every name that a pattern takes begins with."""
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 
 def _expression(pattern: str) -> str:

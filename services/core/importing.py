@@ -6,34 +6,40 @@ files have one id, the file of the earlier include pattern owns it, then the sma
 to quarantine. Nothing here reads or writes anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from services.core.formats import format_of
 from services.core.merge import MISSING, FieldConflict, agreed, holds, merge
+from services.core.schema import NO_SCORE
 from services.core.values import Value, equal, loads
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedFile:
+class ParsedFile(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     """A file that can be a record. ``rank`` is the number of the include pattern that took it.
 
-    ``content`` is the value's canonical JSON text.
+    ``content`` is the record's canonical JSON text; ``title`` and ``quality`` follow from it by the collection's rules.
     """
 
     path: bytes
     blob: str
     raw: bytes
     id: str
-    value: dict[str, Value]
     rank: int
     content: bytes
+    title: str = ""
+    quality: float = NO_SCORE
+
+    def value(self) -> dict[str, Value]:
+        """Give the record."""
+        return as_object(loads(self.content))
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedFile:
+class RejectedFile(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
     """A file that cannot be a record, and why. Line and column count from 1; 0 where they mean nothing."""
 
     path: bytes
@@ -90,13 +96,15 @@ class ExistingRecord:
         return as_object(loads(self.lost_base)) if self.lost_base else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """A record takes a file over. ``existing`` is None for a new one; ``value`` is the merged content."""
+class Upsert(msgspec.Struct, frozen=True, gc=False):
+    """A record takes a file over. ``existing`` is None for a new one; ``value`` is the merged content.
+
+    Without a ``value`` the record becomes what the file holds.
+    """
 
     existing: ExistingRecord | None
     file: ParsedFile
-    value: dict[str, Value]
+    value: dict[str, Value] | None = None
     dirty: bool = False
     deleted: bool = False
     content_changed: bool = True
@@ -165,8 +173,7 @@ def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> Coll
     """Give the plan of one collection. ``rank`` gives the pattern number of paths that did not change."""
     plan = CollectionPlan()
     touched = {file.path for file in change.files} | change.removed
-    by_id = {record.id: record for record in change.records}
-    by_path = {record.path: record for record in change.records if record.base_blob and not record.gone}
+    by_id, by_path = _lookups(change.records)
     candidates = _candidates(change, plan)
     for record in by_path.values():
         if record.path not in touched and record.id in candidates and not record.file_rejected:
@@ -194,14 +201,18 @@ def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> Coll
 def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
     """Merge a file into its record; nothing that the database has pending is lost."""
     if existing is None or existing.gone:
-        return Upsert(existing, file, file.value)
+        return Upsert(existing, file)
     renamed = bool(existing.path) and existing.path != file.path and bool(existing.base_blob)
     proposal = existing.proposal
-    merged = proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, file.value)
+    if not existing.dirty and not existing.deleted and proposal is None:
+        changed = existing.content != file.content and not equal(existing.value(), file.value())
+        return Upsert(existing, file, content_changed=changed, renamed=renamed)
+    theirs = file.value()
+    merged = proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, theirs)
     base = existing.base()
     if existing.deleted:
-        known = _agreed(base, {}, proposal, file.value)
-        conflict = FieldConflict("", base, MISSING, file.value)
+        known = _agreed(base, {}, proposal, theirs)
+        conflict = FieldConflict("", base, MISSING, theirs)
         return Upsert(
             existing,
             file,
@@ -210,24 +221,63 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
             deleted=True,
             content_changed=False,
             renamed=renamed,
-            conflicts=() if equal(known, file.value) else (conflict,),
+            conflicts=() if equal(known, theirs) else (conflict,),
             merged=merged,
         )
-    if not existing.dirty and (proposal is None or proposal.value is None):
-        changed = existing.base_blob != file.blob and not equal(existing.value(), file.value)
-        return Upsert(existing, file, file.value, content_changed=changed, renamed=renamed, merged=merged)
     ours = existing.value()
-    result = merge(_agreed(base, ours, proposal, file.value), ours, file.value)
+    if not existing.dirty and (proposal is None or proposal.value is None):
+        return Upsert(existing, file, content_changed=not equal(ours, theirs), renamed=renamed, merged=merged)
+    result = merge(_agreed(base, ours, proposal, theirs), ours, theirs)
     return Upsert(
         existing,
         file,
         result.value,
-        dirty=bool(result.conflicts) or not equal(result.value, file.value),
+        dirty=bool(result.conflicts) or not equal(result.value, theirs),
         content_changed=not equal(result.value, ours),
         renamed=renamed,
         conflicts=result.conflicts,
         merged=merged,
     )
+
+
+def separable(
+    files: Iterable[ParsedFile | RejectedFile],
+    records: Iterable[ExistingRecord],
+    renames: Mapping[bytes, bytes],
+    repeated: Callable[[str], bool],
+) -> tuple[list[ParsedFile | RejectedFile], list[ParsedFile | RejectedFile]]:
+    """Sort files into those whose plan depends on no other file of the import, and the rest.
+
+    ``records`` are those that have a path or an id of the files; ``repeated`` says whether more than one file of
+    the import may ask for an id. Planning the first kind in any groups, and then the rest together with all that
+    was removed and renamed, gives what planning all at once gives.
+    """
+    by_id, by_path = _lookups(records)
+    alone: list[ParsedFile | RejectedFile] = []
+    rest: list[ParsedFile | RejectedFile] = []
+    for file in files:
+        here = by_path.get(file.path)
+        if isinstance(file, RejectedFile):
+            (rest if here else alone).append(file)
+            continue
+        owner = by_id.get(file.id)
+        settled = owner is None or owner is here or owner.gone or not owner.base_blob
+        simple = settled and here in (None, owner) and file.path not in renames and not repeated(file.id)
+        (alone if simple else rest).append(file)
+    return alone, rest
+
+
+def _lookups(
+    records: Iterable[ExistingRecord],
+) -> tuple[dict[str, ExistingRecord], dict[bytes, ExistingRecord]]:
+    """Give records by id, and by path those that are in Git."""
+    by_id: dict[str, ExistingRecord] = {}
+    by_path: dict[bytes, ExistingRecord] = {}
+    for record in records:
+        by_id[record.id] = record
+        if record.base_blob and not record.gone:
+            by_path[record.path] = record
+    return by_id, by_path
 
 
 def as_object(value: Value) -> dict[str, Value]:

@@ -5,25 +5,24 @@ from typing import Final, NamedTuple
 
 from services.git.failures import GitFailed, local_error, unreadable
 from services.git.mirror import Mirror
+from services.git.objects import ABSENT, CONTINUED
 
 BATCH_BYTES: Final = 1024 * 1024 - 2048
 MAX_BLOB_BYTES: Final = 10 * 1024 * 1024
-# Name, size, offset and their tags in a message.
-_PIECE_OVERHEAD: Final = 64
+# The most that a size takes in a message.
+_SIZE_BYTES: Final = 10
+_NO_BLOB: Final = -1
 
 
-class Piece(NamedTuple):
-    """A blob or a part of one; ``size`` is -1 when there is no such blob."""
+class Batch(NamedTuple):
+    """Sizes of the blobs that begin in it (-1: there is no such blob), and content from where the last batch ended."""
 
-    oid: str
-    size: int
+    sizes: list[int]
     data: bytes
-    offset: int
-    last: bool
 
 
-def read_blobs(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[list[Piece]]:
-    """Give batches of pieces; a blob larger than ``limit`` bytes is announced without content.
+def read_blobs(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[Batch]:
+    """Give blobs in batches; one larger than ``limit`` bytes is announced without content.
 
     A damaged mirror is rebuilt and the reading goes on, unless a part of a blob has been given already.
     """
@@ -49,27 +48,23 @@ class _Given:
         self.within = False
 
 
-def _read(mirror: Mirror, oids: Sequence[str], limit: int, given: _Given) -> Iterator[list[Piece]]:
-    batch: list[Piece] = []
-    size = 0
-    for piece in _pieces(mirror, oids, limit):
-        cost = len(piece.data) + _PIECE_OVERHEAD
-        if size + cost > BATCH_BYTES and batch:
-            yield batch
-            given.blobs += sum(piece.last for piece in batch)
-            given.within = not batch[-1].last
-            batch, size = [], 0
-        batch.append(piece)
-        size += cost
-    if batch:
-        yield batch
-
-
-def _pieces(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[Piece]:
+def _read(mirror: Mirror, oids: Sequence[str], limit: int, given: _Given) -> Iterator[Batch]:
+    sizes: list[int] = []
+    parts: list[bytes] = []
+    room = BATCH_BYTES
     with mirror.pool.lease(mirror.path) as reader:
-        for info, offset, data in reader.blobs(oids, limit):
-            if not info.kind and mirror.lacks_objects():
+        for size, data in reader.blobs(oids, limit):
+            if size == ABSENT and mirror.lacks_objects():
                 raise GitFailed("cat-file", 128, "fatal: missing blob")
-            blob = info.kind == "blob"
-            last = not blob or info.size > limit or offset + len(data) == info.size
-            yield Piece(info.oid, info.size if blob else -1, data, offset, last)
+            cost = len(data) + _SIZE_BYTES
+            if cost > room and parts:
+                yield Batch(sizes, b"".join(parts))
+                given.blobs += len(sizes)
+                given.within = size == CONTINUED
+                sizes, parts, room = [], [], BATCH_BYTES
+            if size != CONTINUED:
+                sizes.append(max(size, _NO_BLOB))
+            parts.append(data)
+            room -= cost
+        if parts:
+            yield Batch(sizes, b"".join(parts))

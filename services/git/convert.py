@@ -9,7 +9,7 @@ from protos.git.v1 import git_pb2
 from services.core.errors import InvalidInputError
 from services.core.paths import MAX_PATH_BYTES
 from services.git import commits, names
-from services.git.blobs import Piece
+from services.git.blobs import Batch
 from services.git.making import Edit, Header
 from services.git.mirror import Fetched, Mirror
 from services.git.remotes import Remote
@@ -88,40 +88,37 @@ def kind(status: str) -> git_pb2.ChangeKind.ValueType:
     return _KINDS.get(status, git_pb2.CHANGE_KIND_MODIFIED)
 
 
-def change(value: Change) -> git_pb2.ChangedPath:
-    """Give the message of a change."""
-    status, path, old_path, old_blob, new_blob, old_mode, new_mode = value
-    return git_pb2.ChangedPath(
-        path=path,
-        kind=kind(status),
-        old_blob="" if status == "A" else old_blob,
-        new_blob="" if status == "D" else new_blob,
-        old_mode=old_mode,
-        new_mode=new_mode,
-        old_path=old_path if status == "R" else b"",
-    )
-
-
 def changes(values: Iterator[Change]) -> Iterator[git_pb2.ListChangedPathsResponse]:
     """Give changes in messages of at most CHANGES_A_MESSAGE of them and about 1 MiB."""
-    batch: list[git_pb2.ChangedPath] = []
+    batch: list[Change] = []
     size = 0
     for value in values:
-        batch.append(change(value))
+        batch.append(value)
         size += len(value.path) + len(value.old_path) + _CHANGE_OVERHEAD
         if len(batch) >= CHANGES_A_MESSAGE or size >= _CHANGES_BYTES - _CHANGE_OVERHEAD - 2 * MAX_PATH_BYTES:
-            yield git_pb2.ListChangedPathsResponse(changes=batch)
+            yield _columns(batch)
             batch, size = [], 0
     if batch:
-        yield git_pb2.ListChangedPathsResponse(changes=batch)
+        yield _columns(batch)
 
 
-def pieces(batch: list[Piece]) -> git_pb2.ReadBlobsResponse:
-    """Give the message of a batch."""
-    make = git_pb2.BlobPiece
-    return git_pb2.ReadBlobsResponse(
-        pieces=[make(oid=p.oid, size=p.size, data=p.data, offset=p.offset, last=p.last) for p in batch],
+def _columns(batch: list[Change]) -> git_pb2.ListChangedPathsResponse:
+    old = [value for value in batch if value.status != b"A"]
+    new = [value for value in batch if value.status != b"D"]
+    return git_pb2.ListChangedPathsResponse(
+        statuses=b"".join([value.status for value in batch]),
+        paths=b"".join([value.path + b"\0" for value in batch]),
+        old_blobs=b"".join([value.old_blob for value in old]),
+        new_blobs=b"".join([value.new_blob for value in new]),
+        old_modes=[value.old_mode for value in old],
+        new_modes=[value.new_mode for value in new],
+        old_paths=b"".join([value.old_path + b"\0" for value in old if value.status == b"R"]),
     )
+
+
+def blob_batch(batch: Batch) -> git_pb2.ReadBlobsResponse:
+    """Give the message of a batch of blobs."""
+    return git_pb2.ReadBlobsResponse(sizes=batch.sizes, data=batch.data)
 
 
 def commit(value: commits.Commit) -> git_pb2.Commit:

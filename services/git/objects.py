@@ -30,6 +30,10 @@ _COMMAND_BYTES: Final = 56
 _PIPE_BYTES: Final = 1024 * 1024
 _BLOB: Final = 46  # where the size is in "<40 hex> blob 123"
 _SMALLEST_PIPE: Final = 4096
+# Instead of the size of a blob: there is no such object; it is no blob; this is more of the blob before.
+ABSENT: Final = -1
+OTHER: Final = -2
+CONTINUED: Final = -3
 _REAP_SECONDS: Final = 1.0
 CAT_FILE: Final[tuple[Argument, ...]] = ("cat-file", "--batch-command", "--buffer")
 
@@ -90,33 +94,40 @@ class Reader:
                     self.broken()
                 yield info, data[:-1]
 
-    def blobs(self, oids: Sequence[str], limit: int) -> Iterator[tuple[Info, int, bytes]]:
-        """Give blobs, in order, in pieces of at most PIECE bytes: info, offset, data.
+    def blobs(self, oids: Sequence[str], limit: int) -> Iterator[tuple[int, bytes]]:
+        """Give blobs, in order, as size and content; after a first piece of PIECE bytes others follow as CONTINUED.
 
-        What is missing, is no blob or has more than ``limit`` bytes is one piece without data.
+        One of more than ``limit`` bytes has no content, nor has what is missing (ABSENT) or no blob (OTHER).
         """
         read, readline = self.process.stdout.read, self.process.stdout.readline
         for window in self._windows("contents", oids):
             for oid in window:
                 line = readline()
                 # Nearly all are blobs, and there are many.
-                info = Info(oid, "blob", int(line[_BLOB:])) if line[40:_BLOB] == b" blob " else self._parsed(oid, line)
-                if not info.kind:
-                    yield info, 0, b""
-                    continue
-                wanted = info.kind == "blob" and info.size <= limit
-                offset = 0
-                while info.size - offset > PIECE:
-                    data = read(PIECE)
-                    if len(data) != PIECE:
+                kind, size = ("blob", int(line[_BLOB:])) if line[40:_BLOB] == b" blob " else self._parsed(oid, line)[1:]
+                if not kind:
+                    yield ABSENT, b""
+                elif kind != "blob" or size > limit:
+                    self._skip(size + 1)
+                    yield (size if kind == "blob" else OTHER), b""
+                elif size <= PIECE:
+                    data = read(size + 1)
+                    if len(data) != size + 1:
                         self.broken()
-                    if wanted:
-                        yield info, offset, data
-                    offset += len(data)
-                data = read(info.size - offset + 1)
-                if len(data) != info.size - offset + 1:
-                    self.broken()
-                yield (info, offset, data[:-1]) if wanted else (info, 0, b"")
+                    yield size, data[:-1]
+                else:
+                    yield from self._long(size)
+
+    def _long(self, size: int) -> Iterator[tuple[int, bytes]]:
+        announced, left = size, size
+        while left:
+            data = self.process.stdout.read(min(left, PIECE))
+            if not data:
+                self.broken()
+            yield announced, data
+            announced = CONTINUED
+            left -= len(data)
+        self._skip(1)
 
     def _windows(self, command: str, oids: Sequence[str]) -> Iterator[Sequence[str]]:
         """Send one window ahead of the one whose answers are read."""

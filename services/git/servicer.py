@@ -81,7 +81,7 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
         for first, oids in convert.first_blobs(request_iterator):
             mirror = self._read(first.workspace_id)
             limit = first.max_blob_bytes or blobs.MAX_BLOB_BYTES
-            yield from map(convert.pieces, blobs.read_blobs(mirror, oids, limit))
+            yield from map(convert.blob_batch, blobs.read_blobs(mirror, oids, limit))
 
     def ReadFile(self, request: git_pb2.ReadFileRequest, context: grpc.ServicerContext) -> git_pb2.ReadFileResponse:
         """Read one file."""

@@ -21,13 +21,13 @@ _HEAD_BYTES: Final = 98
 
 
 class Change(NamedTuple):
-    """One path that differs. ``status`` is git's letter: A, M, D, T or R."""
+    """One path that differs. ``status`` is git's letter: A, M, D, T or R; blobs are hex."""
 
-    status: str
+    status: bytes
     path: bytes
     old_path: bytes
-    old_blob: str
-    new_blob: str
+    old_blob: bytes
+    new_blob: bytes
     old_mode: int
     new_mode: int
 
@@ -55,9 +55,9 @@ def changes(
 
 
 def _change(fields: Sequence[bytes]) -> Change:
-    head = fields[0].decode("ascii")
+    head = fields[0]
     return Change(
-        head[_STATUS],
+        head[_STATUS:_HEAD_BYTES],
         fields[-1],
         fields[1],
         head[15:55],

@@ -7,15 +7,19 @@ from typing import Any
 import sqlalchemy as sa
 
 
-def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert new rows. Every row names every column."""
+def insert(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Insert new rows: the values of the named columns of each; the others get their server default."""
     if not rows:
         return
-    names, values = _values(table, rows)
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert(table, names), values)
+        connection.exec_driver_sql(_insert(table, names), list(rows))
     else:
-        _copy(connection, f'"{table.name}"', names, values)
+        _copy(connection, f'"{table.name}"', names, rows)
 
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

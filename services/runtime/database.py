@@ -131,7 +131,7 @@ def _configure_sqlite(engine: sa.Engine) -> None:
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("PRAGMA foreign_keys=ON")
         raw.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-        raw.execute("PRAGMA cache_size=-65536")
+        raw.execute("PRAGMA cache_size=-24576")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

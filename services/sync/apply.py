@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from services.core.collection import Collection
-from services.core.importing import CollectionPlan, Upsert
+from services.core.importing import CollectionPlan, ParsedFile, Upsert
 from services.core.merge import MISSING
-from services.core.schema import NO_SCORE, assess
 from services.core.values import dumps
 from services.sync import inbox_store, record_store, store
+from services.sync.deriving import derived
 from services.sync.store import Scope
 
 BY_GIT = "git"
@@ -32,11 +32,10 @@ class Counts:
     quarantined: int = 0
     excluded: int = 0
 
-    def add(self, plan: CollectionPlan, held: AbstractSet[bytes], touched: AbstractSet[bytes]) -> None:
-        """Count the plan of one collection. ``held`` were in quarantine before, ``touched`` changed in Git."""
+    def add(self, plan: CollectionPlan, waiting: AbstractSet[bytes]) -> None:
+        """Count a plan. ``waiting`` are files in quarantine that did not change in Git."""
         for upsert in plan.upserts:
-            if upsert.file.path not in touched:
-                self.files += 1
+            self.files += upsert.file.path in waiting
             new = upsert.existing is None or upsert.existing.gone
             self.imported += new
             self.renamed += upsert.renamed
@@ -45,7 +44,7 @@ class Counts:
             self.conflicts += len(upsert.conflicts)
         self.deleted += len(plan.removals)
         self.conflicts += sum(orphan.conflict is not None for orphan in plan.orphans)
-        self.quarantined += sum(path in touched or path not in held for path in plan.quarantine)
+        self.quarantined += sum(path not in waiting for path in plan.quarantine)
 
 
 def apply_plan(
@@ -67,14 +66,32 @@ def apply_plan(
     keys = iter(range(first := store.take_keys(tx, scope, new), first + new)) if new else iter(())
     version = _Version(scope, collection, now)
     record_store.write(tx, [_taken(tx, version, u, rows[u.existing.key], run_id) for u in plan.upserts if u.existing])
-    record_store.add(tx, [version.new(u, next(keys)) for u in plan.upserts if not u.existing])
+    record_store.add(tx, NEW, [version.new(u.file, next(keys)) for u in plan.upserts if not u.existing])
     _remove(tx, scope, plan, now)
     _orphan(tx, scope, plan, run_id=run_id, now=now)
     for record in plan.broken:
         record_store.update(tx, scope, record.key, {"file_rejected": True})
     record_store.mark_merged(tx, scope, list(_merged(plan)), commit, now)
     inbox_store.hold_files(tx, scope, collection.id, plan.quarantine.values())
-    inbox_store.clear_files(tx, scope, collection.id, plan.cleared)
+    if plan.cleared:
+        inbox_store.clear_files(tx, scope, collection.id, plan.cleared)
+
+
+# What differs between records that Git brings; for the rest the table says what such a record is.
+NEW: Final = (
+    "tenant_id",
+    "workspace_id",
+    "collection_id",
+    "updated_at",
+    "key",
+    "id",
+    "path",
+    "content",
+    "title",
+    "quality",
+    "base_blob",
+    "base_raw",
+)
 
 
 class _Version:
@@ -86,21 +103,12 @@ class _Version:
         self._collection = collection
         self._fixed = {**scope.columns(), "collection_id": collection.id, "gone": False, "file_rejected": False}
         self._made = {"reason": "import", "updated_by": BY_GIT, "updated_at": now}
-        self._fresh = {
-            **self._fixed,
-            **self._made,
-            "revision": 1,
-            "dirty": False,
-            "deleted": False,
-            "open_conflicts": 0,
-            "conflicts_settled": 0,
-            "publication_id": "",
-            "authors": "[]",
-        }
+        self._new = (scope.tenant_id, scope.workspace_id, collection.id, now)
 
-    def new(self, upsert: Upsert, key: int) -> dict[str, Any]:
-        """Give the row of a record that Git brings."""
-        return {**self._fresh, "key": key, **self._file(upsert), **self._content(upsert)}
+    def new(self, file: ParsedFile, key: int) -> tuple[Any, ...]:
+        """Give the values of the columns NEW for a record that Git brings."""
+        content = file.content.decode()
+        return (*self._new, key, file.id, file.path, content, file.title, file.quality, file.blob, file.raw)
 
     def changed(self, upsert: Upsert, row: sa.Row[Any]) -> dict[str, Any]:
         """Give the row of a record that is there; its version is a new one where its content is."""
@@ -120,16 +128,14 @@ class _Version:
 
     def _content(self, upsert: Upsert) -> dict[str, Any]:
         file, value = upsert.file, upsert.value
-        content = file.content if value is file.value else dumps(value)
+        content = file.content if value is None else dumps(value)
         return {"content": content.decode(), **self._derived(upsert)}
 
     def _derived(self, upsert: Upsert) -> dict[str, Any]:
         """Give what follows from content, id and settings, of which each may change alone."""
-        rules = self._collection.quality
-        return {
-            "title": record_store.title_of(upsert.file.id, upsert.value),
-            "quality": assess(rules, upsert.value)[0] if rules else NO_SCORE,
-        }
+        file, value = upsert.file, upsert.value
+        title, quality = (file.title, file.quality) if value is None else derived(self._collection, file.id, value)
+        return {"title": title, "quality": quality}
 
 
 def _taken(tx: sa.Connection, version: _Version, upsert: Upsert, row: sa.Row[Any], run_id: str) -> dict[str, Any]:
@@ -137,9 +143,10 @@ def _taken(tx: sa.Connection, version: _Version, upsert: Upsert, row: sa.Row[Any
     values = version.changed(upsert, row)
     scope, now = version.scope, version.now
     if upsert.conflicts or row.open_conflicts:
-        ours = MISSING if upsert.deleted else upsert.value
+        theirs = upsert.file.value()
+        ours = MISSING if upsert.deleted else theirs if upsert.value is None else upsert.value
         values["open_conflicts"] = inbox_store.renew_conflicts(
-            tx, scope, row.key, upsert.conflicts, ours=ours, theirs=upsert.file.value, run_id=run_id, now=now
+            tx, scope, row.key, upsert.conflicts, ours=ours, theirs=theirs, run_id=run_id, now=now
         )
     return values
 

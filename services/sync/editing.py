@@ -21,6 +21,7 @@ from services.core.schema import Finding, assess, properties, validate
 from services.core.values import ParseError, Value, dumps, equal, loads, remove_at, set_at
 from services.runtime.identity import Identity
 from services.sync import inbox_store, record_store, store
+from services.sync.deriving import derived
 from services.sync.store import Scope
 from services.sync.tables import records
 
@@ -283,11 +284,8 @@ def _refuse_unknown(record_id: str, old: dict[str, Value], new: dict[str, Value]
 
 
 def _derived(collection: Collection, record_id: str, value: dict[str, Value]) -> dict[str, Any]:
-    return {
-        "content": dumps(value).decode(),
-        "title": record_store.title_of(record_id, value),
-        "quality": assess(collection.quality, value)[0],
-    }
+    title, quality = derived(collection, record_id, value)
+    return {"content": dumps(value).decode(), "title": title, "quality": quality}
 
 
 def validate_records(

@@ -1,10 +1,13 @@
 """The first half of an import: what changed in Git below each collection, read and parsed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
-from protos.git.v1 import git_pb2
+import msgspec
+
 from services.core.collection import BadIdError, Collection
 from services.core.errors import NotFoundError, StateError, UnavailableError
 from services.core.formats import format_of
@@ -12,45 +15,69 @@ from services.core.importing import ParsedFile, RejectedFile
 from services.core.paths import path_problem
 from services.core.schema import validate
 from services.core.values import ParseError
-from services.sync.git_client import Blob, GitClient
+from services.sync.deriving import derived
+from services.sync.git_client import Blob, Change, GitClient
+from services.sync.spool import Spool
 from services.sync.store import Scope, StoredCollection
 
 REGULAR: Final = frozenset({0o100644, 0o100755, 0o100664})
 UNRANKED: Final = 1_000_000
+# As many as are asked for in one message.
+_ENTRIES: Final = 1_000
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A file to read; ``rank`` is the number of the pattern that took it."""
+
+    path: bytes
+    blob: str
+    rank: int
 
 
 @dataclass
 class Gathered:
-    """One collection's changes.
+    """One collection's changes, in spools: memory does not grow with their number.
 
-    ``blobs`` maps the path of each file to read to its blob, ``ranks`` to the number of the pattern that
-    took it; ``full`` says that the listing is the whole folder, so that what is not in it is gone.
+    ``files`` are those of ``entries`` once they are read, and those that need not be read to be refused. ``full``
+    says that the listing is the whole folder, so that what is not in it is gone. ``waiting`` are the paths of
+    files that did not change, and are read again because one that changed touches their id.
     """
 
     stored: StoredCollection
     full: bool
-    blobs: dict[bytes, str] = field(default_factory=dict)
-    ranks: dict[bytes, int] = field(default_factory=dict)
+    entries: Spool[Entry] = field(default_factory=lambda: Spool(Entry, items=_ENTRIES))
+    files: Spool[ParsedFile | RejectedFile] = field(default_factory=lambda: Spool(ParsedFile | RejectedFile))
     removed: set[bytes] = field(default_factory=set)
     renames: dict[bytes, bytes] = field(default_factory=dict)
-    files: list[ParsedFile | RejectedFile] = field(default_factory=list)
+    waiting: set[bytes] = field(default_factory=set)
     listed: int = 0
     excluded: int = 0
+    # Hashes of the ids that files ask for, eight bytes each.
+    _ids: "array[int]" = field(default_factory=lambda: array("q"))
 
     @property
     def collection(self) -> Collection:
         """Give the collection's rules."""
         return self.stored.collection
 
-    @property
-    def touched(self) -> set[bytes]:
-        """Give every path that changed and that the patterns take."""
-        return self.removed | self.blobs.keys() | {file.path for file in self.files}
+    def take(self, file: ParsedFile | RejectedFile) -> None:
+        """Add a file that was read or refused."""
+        if isinstance(file, ParsedFile):
+            self._ids.append(hash(file.id))
+            self.files.append(file, len(file.raw) + len(file.content))
+        else:
+            self.files.append(file)
 
-    @property
-    def ids(self) -> set[str]:
-        """Give the ids that the parsed files ask for."""
-        return {file.id for file in self.files if isinstance(file, ParsedFile)}
+    def repeated(self) -> Callable[[str], bool]:
+        """Give a function that says whether more than one file may ask for an id; true too often does no harm."""
+        ordered = sorted(self._ids)
+        twice = {one for one, other in pairwise(ordered) if one == other}
+        return lambda record_id: hash(record_id) in twice
+
+    def close(self) -> None:
+        """Give disk and memory back."""
+        self.entries.close()
+        self.files.close()
 
 
 def list_changes(
@@ -69,14 +96,17 @@ def list_changes(
     return [found for old, group in groups.items() for found in _list_group(git, scope, old, commit, group)]
 
 
-def parse_files(gathered: Gathered, files: Iterable[tuple[bytes, Blob]]) -> Iterator[ParsedFile | RejectedFile]:
-    """Parse and validate files of a collection, given as path and blob."""
-    collection, ranks = gathered.collection, gathered.ranks
-    return (parse_file(collection, path, blob, ranks.get(path)) for path, blob in files)
+def parse_files(gathered: Gathered, entries: Iterable[Entry], blobs: Iterable[Blob]) -> Iterator[int]:
+    """Parse and validate files, add them to ``gathered``, and give after each how many there are."""
+    collection = gathered.collection
+    for done, (entry, blob) in enumerate(zip(entries, blobs, strict=True), start=1):
+        gathered.take(parse_file(collection, entry, blob))
+        yield done
 
 
-def parse_file(collection: Collection, path: bytes, blob: Blob, rank: int | None) -> ParsedFile | RejectedFile:
+def parse_file(collection: Collection, entry: Entry, blob: Blob) -> ParsedFile | RejectedFile:
     """Give the record in a file, or why there is none."""
+    path, data = entry.path, blob.data
     form = format_of(path)
     if blob.size < 0:
         # The mirror is damaged, not the file: the next fetch rebuilds it.
@@ -85,23 +115,22 @@ def parse_file(collection: Collection, path: bytes, blob: Blob, rank: int | None
             remedy="run `lockstep git-pull` again; nothing was changed",
             reason="MISSING_BLOB",
         )
-    if blob.data is None or form is None:
+    if data is None or form is None:
         message = f"the file has {blob.size} bytes; raise git.max_file_bytes or make it smaller"
-        return RejectedFile(path, blob.oid, "too-large", message)
+        return RejectedFile(path, entry.blob, "too-large", message)
     try:
-        value, content = form.parse_canonical(blob.data)
+        value, content = form.parse_canonical(data)
         record_id = collection.id_of(path, value)
     except ParseError as error:
-        return RejectedFile(path, blob.oid, error.rule, error.message, error.line, error.column)
+        return RejectedFile(path, entry.blob, error.rule, error.message, error.line, error.column)
     except BadIdError as error:
-        return RejectedFile(path, blob.oid, "id", str(error), pointer="/id")
-    findings = validate(collection.schema, value)
+        return RejectedFile(path, entry.blob, "id", str(error), pointer="/id")
+    findings = validate(collection.schema, value) if collection.schema else ()
     if findings:
         first = findings[0]
-        return RejectedFile(path, blob.oid, "schema", first.message, pointer=first.pointer, record_id="")
-    if rank is None:
-        rank = collection.rank(path)
-    return ParsedFile(path, blob.oid, blob.data, record_id, value, UNRANKED if rank is None else rank, content)
+        return RejectedFile(path, entry.blob, "schema", first.message, pointer=first.pointer)
+    title, quality = derived(collection, record_id, value)
+    return ParsedFile(path, entry.blob, data, record_id, entry.rank, content, title, quality)
 
 
 def _list_group(
@@ -135,12 +164,10 @@ def _list_group(
     return found
 
 
-def _sort_in(gathered: Gathered, change: git_pb2.ChangedPath) -> None:
+def _sort_in(gathered: Gathered, change: Change) -> None:
     collection = gathered.collection
-    kind = change.kind
     inside = collection.contains(change.path)
-    renamed = kind == git_pb2.CHANGE_KIND_RENAMED
-    if renamed and collection.contains(change.old_path) and collection.rank(change.old_path) is not None:
+    if change.status == "R" and collection.contains(change.old_path) and collection.rank(change.old_path) is not None:
         gathered.removed.add(change.old_path)
         if inside:
             gathered.renames[change.path] = change.old_path
@@ -152,14 +179,13 @@ def _sort_in(gathered: Gathered, change: git_pb2.ChangedPath) -> None:
     rank = collection.rank(change.path)
     if rank is None:
         gathered.excluded += 1
-    elif kind == git_pb2.CHANGE_KIND_DELETED:
+    elif change.status == "D":
         gathered.removed.add(change.path)
-    elif change.new_mode not in REGULAR:
+    elif change.mode not in REGULAR:
         message = "this is a symbolic link or a submodule; put a file in its place"
-        gathered.files.append(RejectedFile(change.path, change.new_blob, "not-a-file", message))
+        gathered.take(RejectedFile(change.path, change.blob, "not-a-file", message))
     elif problem := path_problem(change.path):
         message = f"the path {problem}; rename the file"
-        gathered.files.append(RejectedFile(change.path, change.new_blob, "unsafe-path", message))
+        gathered.take(RejectedFile(change.path, change.blob, "unsafe-path", message))
     else:
-        gathered.blobs[change.path] = change.new_blob
-        gathered.ranks[change.path] = rank
+        gathered.entries.append(Entry(change.path, change.blob, rank))

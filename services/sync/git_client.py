@@ -1,9 +1,8 @@
 """The git service as an import needs it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from protos.common.v1 import common_pb2
 from protos.git.v1 import git_pb2, git_pb2_grpc
@@ -11,13 +10,22 @@ from services.runtime.clients import as_tenant
 from services.sync.store import Scope
 
 _OIDS_A_MESSAGE: Final = 1_000
+_OID: Final = 40
 
 
-@dataclass(frozen=True)
-class Blob:
+class Change(NamedTuple):
+    """One path that differs. ``status`` is git's letter: A, M, D, R or T; blob (hex) and mode are empty for D."""
+
+    status: str
+    path: bytes
+    blob: str
+    mode: int
+    old_path: bytes
+
+
+class Blob(NamedTuple):
     """A blob's content; ``data`` is None when it is too large or missing (``size`` -1)."""
 
-    oid: str
     size: int
     data: bytes | None
 
@@ -47,7 +55,7 @@ class GitClient:
         old: str,
         new: str,
         folders: Iterable[str],
-    ) -> Iterator[git_pb2.ChangedPath]:
+    ) -> Iterator[Change]:
         """Give what differs between two commits below folders; all files of ``new`` when ``old`` is empty."""
         request = git_pb2.ListChangedPathsRequest(
             workspace_id=scope.workspace_id,
@@ -57,24 +65,12 @@ class GitClient:
             find_renames=bool(old),
         )
         for message in self._stub.ListChangedPaths(request, metadata=as_tenant(scope.tenant_id)):
-            yield from message.changes
+            yield from changes_in(message)
 
     def read_blobs(self, scope: Scope, oids: Iterable[str]) -> Iterator[Blob]:
         """Give blobs in the order asked for."""
-        parts: list[bytes] = []
         requests = self._blob_requests(scope, oids)
-        for message in self._stub.ReadBlobs(requests, metadata=as_tenant(scope.tenant_id)):
-            for piece in message.pieces:
-                if piece.size < 0 or piece.size > self._max_file_bytes:
-                    if piece.last:
-                        yield Blob(piece.oid, piece.size, None)
-                elif piece.last and not parts:
-                    yield Blob(piece.oid, piece.size, piece.data)
-                else:
-                    parts.append(piece.data)
-                    if piece.last:
-                        yield Blob(piece.oid, piece.size, b"".join(parts))
-                        parts = []
+        return blobs_in(self._stub.ReadBlobs(requests, metadata=as_tenant(scope.tenant_id)), self._max_file_bytes)
 
     def _blob_requests(self, scope: Scope, oids: Iterable[str]) -> Iterator[git_pb2.ReadBlobsRequest]:
         remaining = iter(oids)
@@ -86,3 +82,42 @@ class GitClient:
                 max_blob_bytes=self._max_file_bytes if first else 0,
             )
             first = False
+
+
+def changes_in(message: git_pb2.ListChangedPathsResponse) -> Iterator[Change]:
+    """Give the changes that the columns of a message stand for."""
+    old_paths = iter(message.old_paths.split(b"\0"))
+    modes = iter(message.new_modes)
+    blobs, at = message.new_blobs.decode(), 0
+    for status, path in zip(message.statuses.decode(), message.paths.split(b"\0"), strict=False):
+        old = next(old_paths) if status == "R" else b""
+        if status == "D":
+            yield Change(status, path, "", 0, old)
+        else:
+            yield Change(status, path, blobs[at : at + _OID], next(modes), old)
+            at += _OID
+
+
+def blobs_in(messages: Iterable[git_pb2.ReadBlobsResponse], limit: int) -> Iterator[Blob]:
+    """Give the blobs in a stream of messages; those above ``limit`` bytes come without content."""
+    parts: list[bytes] = []
+    size = missing = 0
+    for message in messages:
+        data = message.data
+        at = min(missing, len(data))
+        if missing:
+            parts.append(data[:at])
+            missing -= at
+            if not missing:
+                yield Blob(size, b"".join(parts))
+                parts = []
+        for size in message.sizes:
+            if size < 0 or size > limit:
+                yield Blob(size, None)
+                continue
+            end = at + size
+            if end > len(data):
+                parts, missing = [data[at:]], end - len(data)
+            else:
+                yield Blob(size, data[at:end])
+            at = end

@@ -1,36 +1,35 @@
 """Imports: fetch, list, read, parse outside a transaction; merge and write in one.
 
-Whatever happens before the one transaction ends, nothing has changed; when it has ended, records,
+What was read waits in a spool, so that memory does not grow with the number of files, and no lock is held while
+git reads. Whatever happens before the one transaction ends, nothing has changed; when it has ended, records,
 conflicts, quarantine, the run and the commit they stand for have changed together.
 """
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Final, TypeAlias
 
 import sqlalchemy as sa
 
 from protos.common.v1 import common_pb2
 from protos.git.v1 import git_pb2
-from services.core.errors import BusyError, LockstepError, MovedError, NeedsPersonError
-from services.core.importing import CollectionChange, CollectionPlan, plan_collection
+from services.core.errors import BusyError, LockstepError, MovedError
 from services.runtime.context import current_call
 from services.runtime.database import Database
 from services.runtime.ids import new_id
 from services.runtime.requests import Repeat, once, recall
-from services.sync import inbox_store, record_store, store
-from services.sync.apply import Counts, apply_plan
-from services.sync.gather import UNRANKED, Gathered, list_changes, parse_files
+from services.sync import inbox_store, store
+from services.sync.apply import Counts
+from services.sync.gather import UNRANKED, Entry, Gathered, list_changes, parse_files
 from services.sync.git_client import GitClient
+from services.sync.landing import Landing, Run, touched_duplicates
+from services.sync.spool import Spool
 from services.sync.store import Scope, StoredCollection
-from services.sync.tables import records, requests
+from services.sync.tables import requests
 
-BRAKE_RECORDS: Final = 100
-BRAKE_SHARE: Final = 0.2
-# Below this many deletions the share says nothing: two of five records is everyday work.
-BRAKE_FROM: Final = 10
 _TURN_SECONDS: Final = 120.0
 _ATTEMPTS: Final = 4
 _PROGRESS_EVERY: Final = 250
@@ -161,24 +160,48 @@ class Importer:
         with self._database.read(scope.tenant_id) as tx:
             before = store.list_collections(tx, scope)
         gathered = list_changes(self._git, scope, commit, before)
-        for one in gathered:
-            yield from self._read(scope, one)
+        try:
+            for one in gathered:
+                yield from self._read(scope, one)
+            current_call().check()
+            result = yield from self._land(scope, start, options, commit, before, gathered)
+        finally:
+            for one in gathered:
+                one.close()
+        yield result
+
+    def _land(
+        self,
+        scope: Scope,
+        start: "_Start",
+        options: Options,
+        commit: str,
+        before: list[StoredCollection],
+        gathered: list[Gathered],
+    ) -> Generator[Event, None, RunResult]:
+        """Write all that was read in one transaction, or say what would be written."""
         total = sum(len(one.files) for one in gathered)
         yield common_pb2.Progress(phase="write", done=0, total=total)
-        current_call().check()
         old = ",".join(sorted({stored.imported_commit for stored in before} - {""}))[:64]
         opener = self._database.begin if start.id else self._database.read
+        counts, done = Counts(), 0
         with opener(scope.tenant_id) as tx:
             if start.id:
                 store.lock(tx, scope)
                 _check_unmoved(before, store.list_collections(tx, scope))
-            counts = self._write(tx, scope, start.id, commit, gathered, confirmed=options.confirmed)
-            state, now = ("succeeded" if start.id else "planned"), int(self._clock())
+            now = int(self._clock())
+            for one in gathered:
+                landing = Landing(tx, scope, one, counts, Run(start.id, commit, now, confirmed=options.confirmed))
+                for written in landing.chunks():
+                    # A few bytes each: they fit the window of a caller that does not listen.
+                    yield common_pb2.Progress(phase="write", done=(done := done + written), total=total)
+                landing.finish()
+            state = "succeeded" if start.id else "planned"
             result = RunResult(start.id, state, commit, old, counts, start.started_by, start.started_at, now)
             if start.id:
                 self._finish(tx, scope, result, options, idle=not gathered)
         yield common_pb2.Progress(phase="write", done=total, total=total)
-        yield result
+        return result
 
     def _finish(self, tx: sa.Connection, scope: Scope, result: RunResult, options: Options, *, idle: bool) -> None:
         """Write the run and the commit it reached, in the transaction that writes the records."""
@@ -194,87 +217,27 @@ class Importer:
 
     def _read(self, scope: Scope, one: Gathered) -> Iterator[Event]:
         """Parse the changed files, and those in quarantine whose id one of them touches."""
-        collection_id = one.collection.id
+        yield from self._parse(scope, one, one.entries)
         with self._database.read(scope.tenant_id) as tx:
-            held = inbox_store.held_files(tx, scope, collection_id)
-            paths = None if one.full else sorted(one.touched)
-            owners = record_store.owners(tx, scope, collection_id, paths=paths).values()
-            owned = {record.path: record.id for record, _ in owners if record.base_blob}
-        if one.full:
-            one.removed |= {path for path in {*owned, *held} if path not in one.blobs} - {f.path for f in one.files}
-        yield from self._parse(scope, one, one.blobs)
-        touched = one.touched
-        ids = {record_id for path, record_id in owned.items() if path in touched} | one.ids
-        # A duplicate that goes or changes: the others name it.
-        ids |= {row.record_id for path, row in held.items() if path in touched and row.record_id}
-        waiting = {
-            path: row.blob
-            for path, row in held.items()
-            if row.rule == "duplicate-id" and row.record_id in ids and path not in touched
-        }
-        yield from self._parse(scope, one, waiting)
+            held = inbox_store.held_files(tx, scope, one.collection.id)
+            waiting = {} if one.full else touched_duplicates(tx, scope, one, held)
+        if waiting:
+            one.waiting |= waiting.keys()
+            entries: Spool[Entry] = Spool(Entry)
+            for path, blob in waiting.items():
+                rank = one.collection.rank(path)
+                entries.append(Entry(path, blob, UNRANKED if rank is None else rank))
+            yield from self._parse(scope, one, entries)
 
-    def _parse(self, scope: Scope, one: Gathered, blobs: dict[bytes, str]) -> Iterator[Event]:
-        if not blobs:
+    def _parse(self, scope: Scope, one: Gathered, entries: Spool[Entry]) -> Iterator[Event]:
+        if not len(entries):
             return
-        files = zip(blobs, self._git.read_blobs(scope, blobs.values()), strict=True)
-        for done, file in enumerate(parse_files(one, files), start=1):
-            one.files.append(file)
+        blobs = self._git.read_blobs(scope, (entry.blob for chunk in entries.chunks() for entry in chunk))
+        for done in parse_files(one, chain.from_iterable(entries.chunks()), blobs):
             if done % _PROGRESS_EVERY == 0:
-                yield common_pb2.Progress(phase="parse", done=done, total=len(blobs))
-
-    def _write(
-        self,
-        tx: sa.Connection,
-        scope: Scope,
-        run_id: str,
-        commit: str,
-        gathered: list[Gathered],
-        *,
-        confirmed: bool,
-    ) -> Counts:
-        counts = Counts()
-        for one in gathered:
-            collection = one.collection
-            touched = one.touched
-            known = record_store.owners(
-                tx,
-                scope,
-                collection.id,
-                paths=None if one.full else sorted(touched),
-                ids=None if one.full else sorted(one.ids),
-            )
-            existing = [record for record, _ in known.values()]
-            held = frozenset(inbox_store.held_files(tx, scope, collection.id))
-            change = CollectionChange(one.files, one.removed, one.renames, existing, held)
-            ranks = {record.path: collection.rank(record.path) for record in existing}
-            plan = plan_collection(change, {p: UNRANKED if r is None else r for p, r in ranks.items()})
-            if run_id and not confirmed:
-                _brake(tx, scope, collection.id, collection.name, plan)
-            counts.files += one.listed
-            counts.excluded += one.excluded
-            counts.add(plan, held, touched)
-            if run_id:
-                rows = {key: row for key, (_, row) in known.items()}
-                now = int(self._clock())
-                apply_plan(tx, scope, collection, plan, rows, run_id=run_id, commit=commit, now=now)
-        return counts
+                yield common_pb2.Progress(phase="parse", done=done, total=len(entries))
 
 
 def _check_unmoved(before: list[StoredCollection], now: list[StoredCollection]) -> None:
     if before != now:
         raise MovedError("the workspace changed during the import", remedy="run `lockstep git-pull` again")
-
-
-def _brake(tx: sa.Connection, scope: Scope, collection_id: str, name: str, plan: CollectionPlan) -> None:
-    going = [removal.existing for removal in plan.removals if not removal.existing.deleted]
-    if len(going) < BRAKE_FROM:
-        return
-    total = record_store.count(tx, scope, records.c.collection_id == collection_id)
-    if len(going) > BRAKE_RECORDS or len(going) > BRAKE_SHARE * total:
-        raise NeedsPersonError(
-            f"the import would delete {len(going)} of the {total} records of collection '{name}'",
-            why="brake",
-            ids=[record.id for record in going],
-            remedy="look at `lockstep git-pull --plan`, then confirm with `lockstep git-pull --confirm-deletes`",
-        )

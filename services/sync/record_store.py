@@ -1,14 +1,14 @@
 """Rows of records, their earlier revisions and their reservations."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from services.core.errors import InvalidInputError, NotFoundError
 from services.core.importing import ExistingRecord, Proposal, as_object
-from services.core.values import Value, loads
+from services.core.values import loads
 from services.runtime import bulk, paging
 from services.sync.store import Scope
 from services.sync.tables import collections, conflicts, record_revisions, records, reservations
@@ -18,16 +18,6 @@ _MANY: Final = 5_000
 T = TypeVar("T")
 
 OPEN: Final = sa.or_(records.c.dirty, records.c.publication_id != "", records.c.open_conflicts > 0)
-
-
-def title_of(record_id: str, value: Mapping[str, Value]) -> str:
-    """Give one line that names a record for people."""
-    for name in ("title", "name"):
-        found = value.get(name)
-        if isinstance(found, str) and found.strip():
-            # PostgreSQL keeps no NUL in a text.
-            return " ".join(found.replace("\0", " ").split())[:300]
-    return record_id
 
 
 def find(tx: sa.Connection, scope: Scope, record_id: str, collection_id: str = "") -> sa.Row[Any]:
@@ -96,19 +86,15 @@ def owners(
     scope: Scope,
     collection_id: str,
     *,
-    paths: Sequence[bytes] | None = None,
-    ids: Sequence[str] | None = None,
+    paths: Iterable[bytes],
+    ids: Iterable[str],
 ) -> dict[int, tuple[ExistingRecord, sa.Row[Any]]]:
-    """Give the records of a collection by key that have one of the paths or ids; all when both are None."""
+    """Give the records of a collection by key that have one of the paths or ids."""
     mine = sa.and_(scope.where(records), records.c.collection_id == collection_id)
-    if tx.execute(sa.select(records.c.key).where(mine).limit(1)).first() is None:
-        return {}
     rows: dict[int, sa.Row[Any]] = {}
     wanted: list[sa.ColumnElement[bool]] = []
     for column, values in ((records.c.path, paths), (records.c.id, ids)):
-        wanted += [column.in_(part) for part in _parts(list(values or ()))]
-    if paths is None and ids is None:
-        wanted = [sa.true()]
+        wanted += [column.in_(part) for part in _parts(sorted(values))]
     for condition in wanted:
         rows |= {row.key: row for row in tx.execute(sa.select(records).where(mine, condition))}
     proposals = _proposals(tx, scope, [row for row in rows.values() if row.publication_id])
@@ -140,9 +126,23 @@ def write(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     bulk.upsert(tx, records, rows)
 
 
-def add(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert whole rows of new records."""
-    bulk.insert(tx, records, rows)
+def add(tx: sa.Connection, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert new records: the named columns of each, the others as they are for a record that Git just brought."""
+    bulk.insert(tx, records, names, rows)
+
+
+def places(tx: sa.Connection, scope: Scope, collection_id: str, before: int) -> Iterator[tuple[int, bytes]]:
+    """Give key and path of every record of a collection that has a file and whose key is below ``before``."""
+    mine = sa.and_(scope.where(records), records.c.collection_id == collection_id, records.c.key < before)
+    query = sa.select(records.c.key, records.c.path).where(mine, records.c.base_blob != "", ~records.c.gone)
+    for row in tx.execute(query.execution_options(yield_per=_MANY)):
+        yield row.key, bytes(row.path)
+
+
+def any_in(tx: sa.Connection, scope: Scope, collection_id: str) -> bool:
+    """Say whether a collection has or had a record."""
+    mine = sa.and_(scope.where(records), records.c.collection_id == collection_id)
+    return tx.execute(sa.select(records.c.key).where(mine).limit(1)).first() is not None
 
 
 def update(tx: sa.Connection, scope: Scope, key: int, values: Mapping[str, Any]) -> None:

@@ -58,6 +58,12 @@ def workspace_row(tx: sa.Connection, scope: Scope) -> sa.Row[Any] | None:
     return tx.execute(sa.select(workspaces).where(scope.where(workspaces))).first()
 
 
+def next_key(tx: sa.Connection, scope: Scope) -> int:
+    """Give the key that the next new record gets."""
+    found = tx.execute(sa.select(workspaces.c.next_key).where(scope.where(workspaces))).scalar()
+    return int(found or 1)
+
+
 def take_keys(tx: sa.Connection, scope: Scope, count: int) -> int:
     """Give the first of ``count`` new record keys. Only under ``lock``."""
     first = tx.execute(sa.select(workspaces.c.next_key).where(scope.where(workspaces))).scalar_one()

@@ -44,6 +44,7 @@ collections: Final = sa.Table(
     sa.UniqueConstraint("tenant_id", "workspace_id", "name", name="collections_name"),
 )
 
+# The defaults are what a record is that an import just brought.
 records: Final = sa.Table(
     "records",
     metadata,
@@ -57,26 +58,26 @@ records: Final = sa.Table(
     # JSON text; numbers keep their digits.
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
-    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="1"),
     # Blob and bytes of the version last seen in Git; empty for a record that is in no file.
     sa.Column("base_blob", sa.String(64), nullable=False),
     sa.Column("base_raw", sa.LargeBinary, nullable=False),
     # Content differs from the base, or the record is deleted here and not there.
-    sa.Column("dirty", sa.Boolean, nullable=False),
-    sa.Column("deleted", sa.Boolean, nullable=False),
+    sa.Column("dirty", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("deleted", sa.Boolean, nullable=False, server_default=sa.false()),
     # Deleted on both sides; kept so that its history is and its key is not given out again.
-    sa.Column("gone", sa.Boolean, nullable=False),
+    sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.false()),
     # Its file can no longer be read; base and content are the last good version.
-    sa.Column("file_rejected", sa.Boolean, nullable=False),
-    sa.Column("open_conflicts", sa.Integer, nullable=False),
-    sa.Column("conflicts_settled", sa.Integer, nullable=False),
-    sa.Column("publication_id", sa.String(64), nullable=False),
+    sa.Column("file_rejected", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("open_conflicts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("conflicts_settled", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("publication_id", sa.String(64), nullable=False, server_default=""),
     # JSON list of {name, email}: who made the edits since the base.
-    sa.Column("authors", sa.Text, nullable=False),
+    sa.Column("authors", sa.Text, nullable=False, server_default="[]"),
     sa.Column("quality", sa.Float, nullable=False),
     # Why, who and when of the current revision.
-    sa.Column("reason", sa.String(16), nullable=False),
-    sa.Column("updated_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.String(16), nullable=False, server_default="import"),
+    sa.Column("updated_by", sa.Text, nullable=False, server_default="git"),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("tenant_id", "workspace_id", "collection_id", "id", name="records_id"),
     sa.Index("records_path", "tenant_id", "workspace_id", "path"),

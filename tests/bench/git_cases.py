@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from protos.common.v1 import common_pb2
 from protos.git.v1 import git_pb2
+from services.git.blobs import MAX_BLOB_BYTES
+from services.sync.git_client import blobs_in, changes_in
 from tests.bench import git_repositories as repositories
 from tests.bench.cases import Case, compare
 from tests.bench.git_host import git_host
@@ -97,10 +99,10 @@ def changed(service: GitProcess, layout: Layout, rounds: int) -> Case:
 
     def ours() -> dict[bytes, bytes]:
         answers = service.stub.ListChangedPaths(between, metadata=META)
-        changes = [change for answer in answers for change in answer.changes]
-        request = git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=[c.new_blob for c in changes])
-        pieces = [p for a in service.stub.ReadBlobs(iter([request]), metadata=META) for p in a.pieces]
-        return {change.path: piece.data for change, piece in zip(changes, pieces, strict=True)}
+        changes = [change for answer in answers for change in changes_in(answer)]
+        request = git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=[change.blob for change in changes])
+        blobs = blobs_in(service.stub.ReadBlobs(iter([request]), metadata=META), MAX_BLOB_BYTES)
+        return {change.path: blob.data or b"" for change, blob in zip(changes, blobs, strict=True)}
 
     with _cat_file(mirror) as read:
 
@@ -128,8 +130,7 @@ def all_blobs(service: GitProcess, layout: Layout, rounds: int) -> Case:
     def ours() -> int:
         read = 0
         for answer in service.stub.ReadBlobs(requests(), metadata=META):
-            for piece in answer.pieces:
-                read += len(piece.data)
+            read += len(answer.data)
         return read
 
     def floor() -> int:
@@ -158,11 +159,11 @@ def _same_blobs(
 ) -> list[int]:
     """Check that what the service gives has the names that were asked for; give the sizes."""
     sizes: list[int] = []
-    for answer in service.stub.ReadBlobs(requests(), metadata=META):
-        for piece in answer.pieces:
-            data = b"blob %d\0" % piece.size + piece.data
-            assert hashlib.sha1(data, usedforsecurity=False).hexdigest() == piece.oid == oids[len(sizes)], layout.name
-            sizes.append(piece.size)
+    answers = service.stub.ReadBlobs(requests(), metadata=META)
+    for oid, blob in zip(oids, blobs_in(answers, MAX_BLOB_BYTES), strict=True):
+        data = b"blob %d\0" % blob.size + (blob.data or b"")
+        assert hashlib.sha1(data, usedforsecurity=False).hexdigest() == oid, layout.name
+        sizes.append(blob.size)
     return sizes
 
 

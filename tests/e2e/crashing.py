@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.main import main
 from services.pr import server as pr_server
-from services.sync import convert, importer, store
+from services.sync import convert, importer, landing, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def arm(moment: str) -> None:
     {
         "fetched": lambda: _before(importer, "list_changes"),
         "parsing": lambda: _before(importer, "parse_files"),
-        "planned": lambda: _before(importer, "apply_plan"),
+        "planned": lambda: _before(landing, "apply_plan"),
         "written": lambda: _before(store, "set_imported"),
         "committed": lambda: _before(convert, "result_message"),
     }[moment]()

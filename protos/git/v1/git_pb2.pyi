@@ -327,71 +327,55 @@ Global___ListChangedPathsRequest: _TypeAlias = ListChangedPathsRequest  # noqa: 
 
 @_typing.final
 class ListChangedPathsResponse(_message.Message):
+    """Changes in path order, at most 5,000 and about 1 MiB a message. They come in columns: a first import lists
+    every file of a repository, and a message for each would cost more than finding them.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
-    CHANGES_FIELD_NUMBER: _builtins.int
+    STATUSES_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    OLD_BLOBS_FIELD_NUMBER: _builtins.int
+    NEW_BLOBS_FIELD_NUMBER: _builtins.int
+    OLD_MODES_FIELD_NUMBER: _builtins.int
+    NEW_MODES_FIELD_NUMBER: _builtins.int
+    OLD_PATHS_FIELD_NUMBER: _builtins.int
+    statuses: _builtins.bytes
+    """One letter a change, as of `git diff --raw`: A added, M modified, D deleted, R renamed, T of another type."""
+    paths: _builtins.bytes
+    """Of every change, the path in the new tree (in the old one for D), each followed by NUL."""
+    old_blobs: _builtins.bytes
+    """Of every change but A: blob in the old tree, 40 hex digits each."""
+    new_blobs: _builtins.bytes
+    """Of every change but D: blob in the new tree, 40 hex digits each."""
+    old_paths: _builtins.bytes
+    """Of every R: path in the old tree, each followed by NUL."""
     @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangedPath]:
-        """Changes in path order; at most 5,000 a message."""
+    def old_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of every change but A: mode in the old tree, for example 0100644."""
+
+    @_builtins.property
+    def new_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of every change but D: mode in the new tree. 0120000 is a symbolic link, 0160000 a submodule."""
 
     def __init__(
         self,
         *,
-        changes: _abc.Iterable[Global___ChangedPath] | None = ...,
+        statuses: _builtins.bytes = ...,
+        paths: _builtins.bytes = ...,
+        old_blobs: _builtins.bytes = ...,
+        new_blobs: _builtins.bytes = ...,
+        old_modes: _abc.Iterable[_builtins.int] | None = ...,
+        new_modes: _abc.Iterable[_builtins.int] | None = ...,
+        old_paths: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new_blobs", b"new_blobs", "new_modes", b"new_modes", "old_blobs", b"old_blobs", "old_modes", b"old_modes", "old_paths", b"old_paths", "paths", b"paths", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListChangedPathsResponse: _TypeAlias = ListChangedPathsResponse  # noqa: Y015
-
-@_typing.final
-class ChangedPath(_message.Message):
-    """One path that differs between two trees."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PATH_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    OLD_BLOB_FIELD_NUMBER: _builtins.int
-    NEW_BLOB_FIELD_NUMBER: _builtins.int
-    OLD_MODE_FIELD_NUMBER: _builtins.int
-    NEW_MODE_FIELD_NUMBER: _builtins.int
-    OLD_PATH_FIELD_NUMBER: _builtins.int
-    path: _builtins.bytes
-    """Path in the new tree; the old path of a deletion."""
-    kind: Global___ChangeKind.ValueType
-    """What happened."""
-    old_blob: _builtins.str
-    """Blob in the old tree, hex; empty for an addition."""
-    new_blob: _builtins.str
-    """Blob in the new tree, hex; empty for a deletion."""
-    old_mode: _builtins.int
-    """Mode in the old tree, for example 0100644; 0 for an addition."""
-    new_mode: _builtins.int
-    """Mode in the new tree; 0 for a deletion. 0120000 is a symbolic link, 0160000 a submodule."""
-    old_path: _builtins.bytes
-    """Path in the old tree, for a rename."""
-    def __init__(
-        self,
-        *,
-        path: _builtins.bytes = ...,
-        kind: Global___ChangeKind.ValueType = ...,
-        old_blob: _builtins.str = ...,
-        new_blob: _builtins.str = ...,
-        old_mode: _builtins.int = ...,
-        new_mode: _builtins.int = ...,
-        old_path: _builtins.bytes = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "new_blob", b"new_blob", "new_mode", b"new_mode", "old_blob", b"old_blob", "old_mode", b"old_mode", "old_path", b"old_path", "path", b"path"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ChangedPath: _TypeAlias = ChangedPath  # noqa: Y015
 
 @_typing.final
 class ReadBlobsRequest(_message.Message):
@@ -425,63 +409,35 @@ Global___ReadBlobsRequest: _TypeAlias = ReadBlobsRequest  # noqa: Y015
 
 @_typing.final
 class ReadBlobsResponse(_message.Message):
+    """Blobs in the order asked for, one after the other: sizes of those that begin in this message, and their content,
+    which goes on in the next message where it does not fit. At most 1 MiB a message.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
-    PIECES_FIELD_NUMBER: _builtins.int
+    SIZES_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """What is left of the blob before, then the content of those that begin here."""
     @_builtins.property
-    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlobPiece]:
-        """Whole blobs, or pieces of one."""
+    def sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Size in bytes of each blob that begins here. -1: there is no such object, or it is no blob. One above the
+        limit is announced so, and has no content.
+        """
 
     def __init__(
         self,
         *,
-        pieces: _abc.Iterable[Global___BlobPiece] | None = ...,
+        sizes: _abc.Iterable[_builtins.int] | None = ...,
+        data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pieces", b"pieces"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "sizes", b"sizes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReadBlobsResponse: _TypeAlias = ReadBlobsResponse  # noqa: Y015
-
-@_typing.final
-class BlobPiece(_message.Message):
-    """A blob, or a part of one."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    OID_FIELD_NUMBER: _builtins.int
-    SIZE_FIELD_NUMBER: _builtins.int
-    DATA_FIELD_NUMBER: _builtins.int
-    OFFSET_FIELD_NUMBER: _builtins.int
-    LAST_FIELD_NUMBER: _builtins.int
-    oid: _builtins.str
-    """Blob, hex."""
-    size: _builtins.int
-    """Size of the whole blob in bytes; -1 when the object is missing or no blob."""
-    data: _builtins.bytes
-    """Content from offset on. Empty when the blob is too large or missing."""
-    offset: _builtins.int
-    """Where data starts in the blob, in bytes."""
-    last: _builtins.bool
-    """True on the last piece of the blob."""
-    def __init__(
-        self,
-        *,
-        oid: _builtins.str = ...,
-        size: _builtins.int = ...,
-        data: _builtins.bytes = ...,
-        offset: _builtins.int = ...,
-        last: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "last", b"last", "offset", b"offset", "oid", b"oid", "size", b"size"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BlobPiece: _TypeAlias = BlobPiece  # noqa: Y015
 
 @_typing.final
 class ReadFileRequest(_message.Message):

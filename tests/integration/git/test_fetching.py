@@ -104,15 +104,15 @@ def test_a_lost_object_is_mended_by_its_reader_or_the_next_fetch(service: Servic
         git(mirror, "unpack-objects", "-q", stdin=packed)
         (mirror / "objects" / blob[:2] / blob[2:]).unlink()
 
-    def read() -> git_pb2.BlobPiece:
+    def read() -> git_pb2.ReadBlobsResponse:
         request = git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[blob])
         (answer,) = stub.ReadBlobs(iter([request]), metadata=META)
-        return answer.pieces[0]
+        return answer
 
     lose()
     assert read().data == b"version 2\n"
     lose()
-    assert read().size == -1
+    assert list(read().sizes) == [-1]
     assert fetch(stub).cloned
     assert read().data == b"version 2\n"
 
@@ -202,9 +202,9 @@ def test_a_spoilt_pack_is_no_lasting_harm(service: Service, remote: Path) -> Non
     again()
     assert stub.ReadFile(file, metadata=META).content == b"version 2\n"
     again()
-    assert len(next(stub.ListChangedPaths(paths, metadata=META)).changes) == 4
+    assert len(next(stub.ListChangedPaths(paths, metadata=META)).statuses) == 4
     again()
-    assert next(stub.ReadBlobs(iter([blobs]), metadata=META)).pieces[0].data == b"version 2\n"
+    assert next(stub.ReadBlobs(iter([blobs]), metadata=META)).data == b"version 2\n"
     again()
     assert commit(stub, head, {b"records/r0.json": b"x"}).commit_oid
     again()

@@ -319,8 +319,7 @@ def test_a_huge_blob_is_announced_and_not_loaded(service: Service, remote: Path)
     stub = service.stub()
     fetch(stub)
     before = memory()
-    (piece, small) = read(stub, [blob, git(remote, "rev-parse", f"{head}:small")])
-    assert (piece.size, piece.data, small.data) == (size, b"", b"1")
+    assert read(stub, [blob, git(remote, "rev-parse", f"{head}:small")]) == [(size, b""), (1, b"1")]
     with pytest.raises(errors.InvalidInputError) as refused:
         file(stub, head, b"huge")
     assert refused.value.reason == "TOO_LARGE"

@@ -1,5 +1,6 @@
 """Reading: status, refs, changed paths, blobs, files, history."""
 
+import hashlib
 import os
 import queue
 import time
@@ -12,6 +13,7 @@ from protos.git.v1 import git_pb2, git_pb2_grpc
 from services.core import errors
 from services.git import objects
 from services.runtime.identity import Role
+from tests.integration.git import columns
 from tests.integration.git.conftest import META, WORKSPACE, Service, commit_file, fetch, processes_at
 from tests.standins.git_http import git
 
@@ -39,21 +41,21 @@ def raw_commit(bare: Path, files: dict[bytes, bytes], mode: str = "100644") -> s
 
 def changed(
     stub: git_pb2_grpc.GitServiceStub, old: str, new: str, *folders: bytes, renames: bool = False
-) -> list[git_pb2.ChangedPath]:
+) -> list[columns.Changed]:
     """Give the changes between two trees."""
     request = git_pb2.ListChangedPathsRequest(
         workspace_id=WORKSPACE, old_oid=old, new_oid=new, folders=folders, find_renames=renames
     )
-    return [change for answer in stub.ListChangedPaths(request, metadata=META) for change in answer.changes]
+    return columns.changes(stub.ListChangedPaths(request, metadata=META))
 
 
-def read(stub: git_pb2_grpc.GitServiceStub, *batches: list[str], limit: int = 0) -> list[git_pb2.BlobPiece]:
-    """Stream blobs; give the pieces."""
+def read(stub: git_pb2_grpc.GitServiceStub, *batches: list[str], limit: int = 0) -> list[tuple[int, bytes]]:
+    """Stream blobs; give size and content of each."""
     requests = [git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=batches[0], max_blob_bytes=limit)]
     requests += [git_pb2.ReadBlobsRequest(oids=batch) for batch in batches[1:]]
     answers = list(stub.ReadBlobs(iter(requests), metadata=META))
     assert all(answer.ByteSize() <= 1024 * 1024 for answer in answers)
-    return [piece for answer in answers for piece in answer.pieces]
+    return columns.blobs(answers, *([limit] if limit else []))
 
 
 def test_status_counts_what_the_mirror_knows_and_says_so_when_it_does_not(service: Service, remote: Path) -> None:
@@ -98,13 +100,13 @@ def test_every_kind_of_change_is_told_with_any_name(service: Service, remote: Pa
     after = raw_commit(remote, {b"records/" + name: b"x" for name in ODD_NAMES} | {b"README.md": b"other"})
     found = changed(stub, before, after)
     assert [c.path for c in found] == sorted([b"records/" + name for name in ODD_NAMES] + [b"README.md"])
-    kinds = {c.path: c.kind for c in found}
-    assert kinds.pop(b"README.md") == git_pb2.CHANGE_KIND_MODIFIED
-    assert set(kinds.values()) == {git_pb2.CHANGE_KIND_ADDED}
-    added = next(c for c in found if c.kind == git_pb2.CHANGE_KIND_ADDED)
+    kinds = {c.path: c.status for c in found}
+    assert kinds.pop(b"README.md") == "M"
+    assert set(kinds.values()) == {"A"}
+    added = next(c for c in found if c.status == "A")
     assert (added.old_blob, added.old_mode, added.new_mode) == ("", 0, 0o100644)
     gone = changed(stub, after, before, b"records")
-    assert {c.kind for c in gone} == {git_pb2.CHANGE_KIND_DELETED}
+    assert {c.status for c in gone} == {"D"}
     assert {(c.new_blob, c.new_mode) for c in gone} == {("", 0)}
     for name in ODD_NAMES:
         request = git_pb2.ReadFileRequest(workspace_id=WORKSPACE, commit_oid=after, path=b"records/" + name)
@@ -136,8 +138,8 @@ def test_renames_are_paired_on_request(service: Service, remote: Path) -> None:
     git(work, "push", "-q", "origin", "HEAD:main")
     after = git(work, "rev-parse", "HEAD")
     (one,) = changed(stub, before, after, renames=True)
-    assert (one.kind, one.old_path, one.path) == (
-        git_pb2.CHANGE_KIND_RENAMED,
+    assert (one.status, one.old_path, one.path) == (
+        "R",
         b"records/r1.json",
         b"records/moved.json",
     )
@@ -162,24 +164,15 @@ def test_blobs_come_in_order_with_gaps_told(service: Service, remote: Path) -> N
     oid = {path: git(remote, "rev-parse", f"{head}:{path}") for path in ("big", "huge", "empty", "README.md")}
     tree, missing = git(remote, "rev-parse", f"{head}^{{tree}}"), "1" * 40
     asked = [oid["README.md"], oid["big"], missing, tree, oid["huge"], oid["empty"], oid["README.md"]]
-    pieces = read(stub, asked, [oid["big"]], [], limit=4 * 1024 * 1024)
-    answered: list[tuple[str, int, bytes]] = []
-    data = b""
-    for piece in pieces:
-        assert piece.offset == len(data)
-        data += piece.data
-        if piece.last:
-            answered.append((piece.oid, piece.size, data))
-            data = b""
-    assert answered == [
-        (oid["README.md"], 10, b"version 2\n"),
-        (oid["big"], len(big), big),
-        (missing, -1, b""),
-        (tree, -1, b""),
-        (oid["huge"], len(huge), b""),
-        (oid["empty"], 0, b""),
-        (oid["README.md"], 10, b"version 2\n"),
-        (oid["big"], len(big), big),
+    assert read(stub, asked, [oid["big"]], [], limit=4 * 1024 * 1024) == [
+        (10, b"version 2\n"),
+        (len(big), big),
+        (-1, b""),
+        (-1, b""),
+        (len(huge), b""),
+        (0, b""),
+        (10, b"version 2\n"),
+        (len(big), big),
     ]
 
 
@@ -190,7 +183,7 @@ def test_many_blobs_pass_through_the_pipes(service: Service, remote: Path) -> No
     stub = service.stub()
     fetch(stub)
     oids = [change.new_blob for change in changed(stub, "", head, b"many")]
-    assert [piece.data for piece in read(stub, oids, oids[::-1])] == [
+    assert [data for _, data in read(stub, oids, oids[::-1])] == [
         *contents.values(),
         *reversed(contents.values()),
     ]
@@ -210,9 +203,10 @@ def test_a_dialogue_of_single_blobs_needs_no_end_of_requests(service: Service, r
 
     answered = []
     for answer in stub.ReadBlobs(ask(), metadata=META):
-        answered += [piece.oid for piece in answer.pieces]
+        answered += columns.blobs([answer])
         asked.put([*blobs, ""][len(answered)])
-    assert answered == blobs
+    names = [hashlib.sha1(b"blob %d\0" % size + data, usedforsecurity=False).hexdigest() for size, data in answered]
+    assert names == blobs
 
 
 def test_a_file_is_read_at_a_commit(service: Service, remote: Path) -> None:
@@ -339,7 +333,7 @@ def test_a_cancelled_read_ends_its_process(service: Service, remote: Path) -> No
     while any(map(is_reader, processes_at(service.mirror()))):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert sum(len(piece.data) for piece in read(stub, oids)) == 100 * 100_000
+    assert sum(len(data) for _, data in read(stub, oids)) == 100 * 100_000
 
 
 def test_idle_readers_end(service: Service, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:

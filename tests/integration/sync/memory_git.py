@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from protos.git.v1 import git_pb2
-from services.sync.git_client import Blob, GitClient
+from services.sync.git_client import Blob, Change, GitClient
 from services.sync.store import Scope
 
 MODE = 0o100644
@@ -54,7 +54,7 @@ class MemoryGit(GitClient):
         head = self.heads[scope.workspace_id]
         return git_pb2.GetStatusResponse(remote_oid=head, commits_behind=0 if head == imported else -1)
 
-    def changed_paths(self, scope: Scope, old: str, new: str, folders: Iterable[str]) -> Iterator[git_pb2.ChangedPath]:
+    def changed_paths(self, scope: Scope, old: str, new: str, folders: Iterable[str]) -> Iterator[Change]:
         """Compare two trees, and pair what went with what came, as ``git diff-tree -M`` does."""
         inside = tuple(f"{folder}/" for folder in folders) or ("",)
         before = {p: d for p, d in self.trees.get(old, {}).items() if p.startswith(inside)}
@@ -63,19 +63,19 @@ class MemoryGit(GitClient):
         for path in sorted((before.keys() | after.keys()) - set(pairs.values())):
             if path in pairs:
                 source = pairs[path]
-                yield _change("RENAMED", path, before[source], after[path], source)
+                yield _change("R", path, after[path], source)
             elif path not in before:
-                yield _change("ADDED", path, None, after[path])
+                yield _change("A", path, after[path])
             elif path not in after:
-                yield _change("DELETED", path, before[path], None)
+                yield _change("D", path, None)
             elif before[path] != after[path]:
-                yield _change("MODIFIED", path, before[path], after[path])
+                yield _change("M", path, after[path])
 
     def read_blobs(self, scope: Scope, oids: Iterable[str]) -> Iterator[Blob]:
         """Give blobs in the order asked for."""
         for oid in oids:
             data = self.blobs[oid]
-            yield Blob(oid, len(data), data)
+            yield Blob(len(data), data)
 
 
 def _renames(before: Tree, after: Tree) -> dict[str, str]:
@@ -96,13 +96,6 @@ def _alike(one: bytes, other: bytes) -> float:
     return SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).ratio()
 
 
-def _change(kind: str, path: str, old: bytes | None, new: bytes | None, source: str = "") -> git_pb2.ChangedPath:
-    return git_pb2.ChangedPath(
-        path=path.encode(),
-        kind=git_pb2.ChangeKind.Value(f"CHANGE_KIND_{kind}"),
-        old_blob="" if old is None else blob_name(old),
-        new_blob="" if new is None else blob_name(new),
-        old_mode=0 if old is None else MODE,
-        new_mode=0 if new is None else MODE,
-        old_path=source.encode(),
-    )
+def _change(status: str, path: str, new: bytes | None, source: str = "") -> Change:
+    blob, mode = ("", 0) if new is None else (blob_name(new), MODE)
+    return Change(status, path.encode(), blob, mode, source.encode())

@@ -2,8 +2,9 @@
 
 import pytest
 
+from protos.sync.v1 import sync_pb2
 from services.core.errors import NeedsPersonError, StateError
-from tests.integration.sync.world import SyncWorld
+from tests.integration.sync.world import WORKSPACE, SyncWorld
 from tests.remote import Remote
 
 
@@ -213,3 +214,37 @@ def test_the_files_that_share_an_id_are_named_as_they_are_now(world: SyncWorld, 
     remote.commit({"data/y.json": None})
     world.pull()
     assert [list(file.other_paths) for file in world.quarantine()] == [[b"data/x.json"]]
+
+
+def test_an_import_in_many_chunks_is_one(world: SyncWorld, remote: Remote) -> None:
+    """Thousands of files land as few do: ids twice far apart, moves, deletions, then the whole folder again."""
+    world.pull()
+    many: dict[str, bytes | str | None] = {
+        f"data/n/{number:04d}.json": f'{{"id": "n{number:04d}", "title": "{number}"}}' for number in range(1_300)
+    }
+    twice = {"data/n/1299.json": '{"id": "n0000", "title": "late"}', "data/n/0700.json": "{"}
+    remote.commit(many | twice)
+    # n0000 twice and one that is no JSON: two in quarantine.
+    assert world.counts() == {"files": 1_300, "imported": 1_298, "quarantined": 2}
+    assert world.get("n0000")["title"] == "0"
+    assert {row.rule for row in world.quarantine()} == {"duplicate-id", "syntax"}
+    world.edit("n0001", title="mine")
+    moved: dict[str, bytes | str | None] = {f"data/n/{number:04d}.json": None for number in range(1_000, 1_250)}
+    moved |= {f"data/m/{number:04d}.json": many[f"data/n/{number:04d}.json"] for number in range(1_000, 1_200)}
+    remote.commit(moved | {"data/n/0000.json": None})
+    # 50 are deleted, 200 move; the other file of the id n0000 takes over.
+    counts = world.counts()
+    assert (counts["deleted"], counts["renamed"]) == (50, 201)
+    assert world.get("n0000")["title"] == "late"
+    before = world.records()
+    assert before["things/n0001"][1]["title"] == "mine"
+    remote.commit({f"data/n/{number:04d}.json": f'{{"id": "n{number:04d}", "x": 1}}' for number in range(1, 700)})
+    # The folder is read as a whole after its settings change.
+    request = sync_pb2.ListCollectionsRequest(workspace_id=WORKSPACE)
+    [collection] = world.sync.ListCollections(request).collections
+    collection.exclude.append("1298.json")
+    world.sync.UpdateCollection(sync_pb2.UpdateCollectionRequest(workspace_id=WORKSPACE, collection=collection))
+    counts = world.counts()
+    assert (counts["deleted"], counts["updated"], counts.get("imported", 0)) == (1, 699, 0)
+    assert world.get("n0001") == {"id": "n0001", "title": "mine", "x": 1}
+    assert world.records().keys() == before.keys() - {"things/n1298"}

@@ -1,5 +1,8 @@
 """Import plans: a function of the new files and the pending edits, never of the way there."""
 
+from collections import Counter
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +12,7 @@ from services.core.importing import (
     ParsedFile,
     RejectedFile,
     plan_collection,
+    separable,
     take_over,
 )
 from services.core.values import Value, dumps, equal
@@ -28,7 +32,7 @@ def file_of(path: bytes, content: tuple[str, dict[str, Value]] | None) -> Parsed
     record_id, value = content
     whole = {"id": record_id, **value}
     raw = dumps(whole)
-    return ParsedFile(path, raw.hex(), raw, record_id, whole, rank=0 if path.endswith(b".md") else 1, content=raw)
+    return ParsedFile(path, raw.hex(), raw, record_id, rank=0 if path.endswith(b".md") else 1, content=raw)
 
 
 @given(trees)
@@ -67,7 +71,7 @@ def test_pending_edits_survive_any_import(
     assert isinstance(before, ParsedFile)
     assert isinstance(after, ParsedFile)
     edited: dict[str, Value] = {"id": "x", **ours}
-    dirty = not equal(edited, before.value)
+    dirty = not equal(edited, before.value())
     record = ExistingRecord(
         key=1,
         id="x",
@@ -80,7 +84,64 @@ def test_pending_edits_survive_any_import(
         base_raw=before.raw,
     )
     upsert = take_over(record, after)
+    value = after.value() if upsert.value is None else upsert.value
     for key in {*base, *ours}:
         if key in ours and ours.get(key) != base.get(key):
-            assert upsert.value[key] == ours[key]
-    assert upsert.dirty == (bool(upsert.conflicts) or not equal(upsert.value, after.value))
+            assert value[key] == ours[key]
+    assert upsert.dirty == (bool(upsert.conflicts) or not equal(value, after.value()))
+
+
+PATHS = [b"d/1.json", b"d/2.json", b"d/3.md", b"d/4.json", b"d/5.md"]
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> CollectionChange:
+    """Give a collection as it stands, and what changed in Git: files come, go, move, break and ask for other ids."""
+    records: list[ExistingRecord] = []
+    for number, (path, record_id) in enumerate(zip(draw(st.permutations(PATHS)), "wxyz", strict=False)):
+        kind = draw(st.sampled_from(["none", "clean", "edited", "gone", "new"]))
+        content = dumps({"id": record_id, "a": number})
+        blob = "" if kind in ("gone", "new") else f"b{number}"
+        dirty = kind in ("edited", "new")
+        whole = dumps({"id": record_id, "a": 9}) if dirty else content
+        if kind != "none":
+            gone = kind == "gone"
+            raw = b"---\n%s\n---\n" % content if path.endswith(b".md") else content
+            records.append(
+                ExistingRecord(number, record_id, 1, whole, dirty, gone, path, blob, raw if blob else b"", gone)
+            )
+    placed = [record.path for record in records if record.base_blob]
+    removed = frozenset(draw(st.sets(st.sampled_from(placed)))) if placed else frozenset()
+    free = [path for path in PATHS if path not in removed]
+    contents = st.dictionaries(st.sampled_from(free), st.tuples(st.sampled_from("vwxyz"), fields) | st.none())
+    files = [file_of(path, content) for path, content in draw(contents).items()] if free else []
+    added = [file.path for file in files if isinstance(file, ParsedFile) and file.path not in placed]
+    renames = dict(zip(added, draw(st.permutations(sorted(removed))), strict=False)) if draw(st.booleans()) else {}
+    held = frozenset(draw(st.sets(st.sampled_from([file.path for file in files])))) if files else frozenset()
+    return CollectionChange(files, removed, renames, records, held)
+
+
+@given(changes(), st.randoms(use_true_random=False))
+def test_files_that_depend_on_no_other_may_be_planned_by_themselves(change: CollectionChange, random: Random) -> None:
+    """In any groups, with the rest together at the end: the plan is that of all at once."""
+    ranks = {record.path: 0 if record.path.endswith(b".md") else 1 for record in change.records}
+    asked = Counter(file.id for file in change.files if isinstance(file, ParsedFile))
+    alone, rest = separable(change.files, change.records, change.renames, lambda record_id: asked[record_id] > 1)
+    parts = []
+    random.shuffle(alone)
+    while alone:
+        size = random.randint(1, len(alone))
+        part, alone = alone[:size], alone[size:]
+        ids = {file.id for file in part if isinstance(file, ParsedFile)}
+        known = [record for record in change.records if record.id in ids]
+        parts.append(CollectionChange(part, records=known, held=change.held))
+    paths, ids = {file.path for file in rest} | change.removed, {f.id for f in rest if isinstance(f, ParsedFile)}
+    known = [record for record in change.records if record.path in paths or record.id in ids]
+    parts.append(CollectionChange(rest, change.removed, change.renames, known, change.held))
+    plans = [plan_collection(part, ranks) for part in parts]
+    whole = plan_collection(change, ranks)
+    for name in ("upserts", "removals", "orphans", "broken", "displaced"):
+        together = [one for plan in plans for one in getattr(plan, name)]
+        assert sorted(map(repr, together)) == sorted(map(repr, getattr(whole, name))), name
+    assert {path: file for plan in plans for path, file in plan.quarantine.items()} == whole.quarantine
+    assert {path for plan in plans for path in plan.cleared} == whole.cleared
