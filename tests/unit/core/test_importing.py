@@ -17,7 +17,7 @@ from services.core.importing import (
 )
 from services.core.values import Value, dumps, equal
 
-fields = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), max_size=3)
+fields: st.SearchStrategy[dict[str, Value]] = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), max_size=3)
 trees = st.dictionaries(
     st.sampled_from([b"d/1.json", b"d/2.json", b"d/3.md", b"d/4.json"]),
     st.tuples(st.sampled_from("xyz"), fields) | st.none(),
