@@ -52,6 +52,7 @@ class Remote:
         branch: str = "main",
         message: str = "Change",
         onto: str | None = None,
+        mode: str = "100644",
     ) -> str:
         """Commit changes to a branch (None deletes a file); give the commit. ``onto`` rewrites the branch."""
         parent = self.head(branch) if onto is None else onto
@@ -64,7 +65,7 @@ class Remote:
                 continue
             raw = content.encode() if isinstance(content, str) else content
             blob = self.git("hash-object", "-w", "--stdin", stdin=raw)
-            lines.append(f"100644 {blob}\t{path}")
+            lines.append(f"{mode} {blob}\t{path}")
         text = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
         self.git("update-index", "-z", "--index-info", stdin=text, env=index)
         tree = self.git("write-tree", env=index)

@@ -13,7 +13,7 @@ from services.core.formats import format_of
 from services.core.paths import check_path, stem_of
 from services.core.values import Value
 
-DEFAULT_INCLUDE: Final = ("*.md", "*.json", "*.yaml", "*.yml")
+DEFAULT_INCLUDE: Final = ("*.md", "*.json", "*.yaml", "*.yml", "*.toml")
 DEFAULT_EXCLUDE: Final = (
     ".*",
     "_*",
@@ -26,6 +26,10 @@ DEFAULT_EXCLUDE: Final = (
     "SECURITY*",
     "index.*",
     "package*.json",
+    "pyproject.toml",
+    "Cargo.toml",
+    "hugo.toml",
+    "netlify.toml",
     "node_modules",
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -77,7 +81,7 @@ class Collection:
         if format_of(self.template.encode()) is None:
             raise InvalidInputError(
                 f"new_path '{self.template}' of collection '{self.name}' ends in no known format",
-                remedy="let it end in .json, .yaml, .yml or .md",
+                remedy="let it end in .json, .yaml, .yml, .toml or .md",
             )
 
     @property

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from services.core.formats.json_format import JsonFormat
 from services.core.formats.markdown_format import MarkdownFormat
+from services.core.formats.toml_format import TomlFormat
 from services.core.formats.yaml_format import YamlFormat
 from services.core.values import ParseError, Value
 
@@ -46,8 +47,9 @@ class Format(Protocol):
 _JSON: Final[Format] = JsonFormat()
 _YAML: Final[Format] = YamlFormat()
 _MARKDOWN: Final[Format] = MarkdownFormat()
+_TOML: Final[Format] = TomlFormat()
 
-FORMATS: Final[dict[str, Format]] = {one.name: one for one in (_JSON, _YAML, _MARKDOWN)}
+FORMATS: Final[dict[str, Format]] = {one.name: one for one in (_JSON, _YAML, _MARKDOWN, _TOML)}
 """All formats by name."""
 
 _BY_EXTENSION: Final[dict[bytes, Format]] = {
@@ -56,6 +58,7 @@ _BY_EXTENSION: Final[dict[bytes, Format]] = {
     b"yml": _YAML,
     b"md": _MARKDOWN,
     b"markdown": _MARKDOWN,
+    b"toml": _TOML,
 }
 
 

@@ -95,13 +95,33 @@ def _list(text: str, node: Node, old: list[Value], value: list[Value], writer: W
 
 def _joined(text: str, node: Node, starts: list[int], parts: list[_Part], writer: Writer) -> str:
     ends = [child.end for child in node.children]
+    gaps = [text[end:start] for end, start in zip(ends, [*starts[1:], node.end], strict=True)]
+    commented = any("#" in gap and "\n" in gap for gap in gaps)
     template = _gap_template(text, node, starts, writer)
     pieces = [text[node.start : starts[0]]]
+    own = ""
+    before: int | None = None
     for position, (i, part) in enumerate(parts):
         if position > 0:
-            pieces.append(text[ends[i - 1] : starts[i]] if i else template)
+            gap = gaps[i - 1] if i else template
+            pieces.append(_beside(own, gap, comma=True) if commented and (i is None or before != i - 1) else gap)
         pieces.append(part)
-    return "".join([*pieces, text[ends[-1] : node.end]])
+        own, before = gaps[i] if i is not None else "", i
+    closing = gaps[-1]
+    if commented and before != len(ends) - 1:
+        closing = _beside(own, closing, comma="," in closing.partition("#")[0])
+    return "".join([*pieces, closing])
+
+
+def _beside(own: str, gap: str, *, comma: bool) -> str:
+    """Give ``gap`` with the comment beside the item, which its ``own`` gap has, and a comma if one belongs there."""
+    line_end = re.search(r"\r?\n", gap)
+    if line_end is None:
+        return gap
+    code, mark, comment = own.splitlines()[0].partition("#") if own.strip("\r\n") else ("", "", "")
+    if comma and "," not in code:
+        code = "," + code
+    return code + mark + comment + gap[line_end.start() :]
 
 
 def _gap_template(text: str, node: Node, starts: list[int], writer: Writer) -> str:

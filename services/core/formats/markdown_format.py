@@ -1,25 +1,25 @@
-"""Markdown files with YAML front matter: the text below it is the field ``body``.
+"""Markdown files with front matter: YAML between lines ``---`` or TOML between lines ``+++``.
 
-The blank line behind the closing ``---`` and the file's final newline frame the body and are no part of
-it, so that a body of ``text`` makes a file that looks as written by hand; editing keeps the frame as it
-is. A file that ends at the closing ``---`` has no body at all, which differs from an empty one. Lines of
-a body end in LF in the record whatever the file has.
+The text below it is the field ``body``. The blank line behind the closing line and the file's final newline
+frame the body and are no part of it, so that a body of ``text`` makes a file that looks as written by hand;
+editing keeps the frame as it is. A file that ends at the closing line has no body at all, which differs from an
+empty one. Lines of a body end in LF in the record whatever the file has.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from services.core.errors import InvalidInputError
+from services.core.formats import toml_format, yaml_format
 from services.core.formats.alignment import align
 from services.core.formats.envelope import Envelope, Newline
-from services.core.formats.yaml_format import edit_text, new_text, parse_text
 from services.core.values import ParseError, Value, dumps, equal
 
 BODY: Final = "body"
 
-_OPENING: Final = re.compile(r"---[ \t]*(\r?\n|\Z)")
-_CLOSING: Final = re.compile(r"^---[ \t]*(\r?\n|\Z)", re.MULTILINE)
+_OPENING: Final = re.compile(r"(---|\+\+\+)[ \t]*(\r?\n|\Z)")
+_CLOSING: Final = {mark: re.compile(rf"^{re.escape(mark)}[ \t]*(\r?\n|\Z)", re.MULTILINE) for mark in ("---", "+++")}
 
 
 class MarkdownFormat:
@@ -47,9 +47,9 @@ class MarkdownFormat:
         front = {key: value for key, value in new.items() if key != BODY}
         matter = parts.matter
         if matter.strip():
-            matter = edit_text(matter, envelope.newline, front)
+            matter = parts.language.edit_text(matter, envelope.newline, front)
         elif front:
-            matter = new_text(front, envelope.newline)
+            matter = parts.language.new_text(front, envelope.newline)
         closing, after = parts.closing, parts.after
         if body != old.get(BODY):
             after = _edited_body(after, body, envelope.newline)
@@ -61,11 +61,20 @@ class MarkdownFormat:
         """Give a fresh file in the house style: a blank line above the body, a final newline below it."""
         body = _body_of(value, {})
         front = {key: item for key, item in value.items() if key != BODY}
-        return ("---\n" + new_text(front, "\n") + "---\n" + _edited_body("", body, "\n")).encode()
+        return ("---\n" + yaml_format.new_text(front, "\n") + "---\n" + _edited_body("", body, "\n")).encode()
+
+
+class _Language(Protocol):
+    """What the fields between the two lines are written in: a module of this package."""
+
+    def parse_text(self, text: str) -> dict[str, Value]: ...
+    def edit_text(self, text: str, newline: Newline, new: dict[str, Value]) -> str: ...
+    def new_text(self, value: dict[str, Value], newline: Newline) -> str: ...
 
 
 @dataclass(frozen=True)
 class _Parts:
+    language: _Language
     opening: str
     matter: str
     closing: str
@@ -75,21 +84,24 @@ class _Parts:
 def _split(text: str) -> _Parts:
     opening = _OPENING.match(text)
     if opening is None:
-        message = "front matter is missing; begin the file with a line '---', the fields, and a line '---'"
+        message = "front matter is missing; begin the file with the fields between two lines '---' (TOML: '+++')"
         raise ParseError("syntax", 1, 1, message)
-    closing = _CLOSING.search(text, opening.end())
+    mark = opening[1]
+    closing = _CLOSING[mark].search(text, opening.end())
     if closing is None:
-        raise ParseError("syntax", 1, 1, "the front matter has no end; close it with a line '---'")
-    return _Parts(text[: opening.end()], text[opening.end() : closing.start()], closing[0], text[closing.end() :])
+        raise ParseError("syntax", 1, 1, f"the front matter has no end; close it with a line '{mark}'")
+    language: _Language = toml_format if mark == "+++" else yaml_format
+    matter, after = text[opening.end() : closing.start()], text[closing.end() :]
+    return _Parts(language, opening[0], matter, closing[0], after)
 
 
 def _record(parts: _Parts) -> dict[str, Value]:
     try:
-        record = parse_text(parts.matter) if parts.matter.strip() else {}
+        record = parts.language.parse_text(parts.matter) if parts.matter.strip() else {}
     except ParseError as error:
         raise error.moved(1) from None
     if BODY in record:
-        found = re.search(r"^[\"']?body[\"']?\s*:", parts.matter, re.MULTILINE)
+        found = re.search(r"^[\[ \t]*[\"']?body[\"']?\s*[:=.\]]", parts.matter, re.MULTILINE)
         line = parts.matter.count("\n", 0, found.start()) + 2 if found else 2
         message = "the front matter has a key 'body', which is the name of the text below it; rename the key"
         raise ParseError("value", line, 1, message)

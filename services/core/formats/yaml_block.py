@@ -131,7 +131,7 @@ class BlockEdit:
 
     def _scalar(self, node: Node, new: Value, column: int) -> str:
         if node.style == "empty":
-            return " " + scalar(new, quote=self._writer.quote)
+            return " " + self._writer.plain_or_quoted(new)
         if not isinstance(new, str):
             return scalar(new)
         dumps(new)  # refuses what has no UTF-8 form

@@ -7,6 +7,7 @@ from services.core.formats.envelope import Envelope, Newline
 from services.core.formats.spans import Node, NoSpliceError, apply
 from services.core.formats.yaml_block import BlockEdit
 from services.core.formats.yaml_nodes import compose, values
+from services.core.formats.yaml_quick import read
 from services.core.formats.yaml_tree import tree
 from services.core.formats.yaml_writer import YamlWriter
 from services.core.values import ParseError, Value, dumps, equal
@@ -41,7 +42,8 @@ class YamlFormat:
 
 def parse_text(text: str) -> dict[str, Value]:
     """Give the record in a YAML text; ParseError when it is no single mapping."""
-    return values(text, compose(text))
+    found = read(text)
+    return values(text, compose(text)) if found is None else found
 
 
 def new_text(value: dict[str, Value], newline: Newline) -> str:

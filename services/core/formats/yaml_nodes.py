@@ -41,10 +41,10 @@ def resolve(text: str) -> Value:
         return _CONSTANTS[text]
     if _INTEGER.match(text):
         return int(text)
-    if _OCTAL.match(text):
-        return int(text, 8)
-    if _HEX.match(text):
-        return int(text, 16)
+    if _OCTAL.match(text) or _HEX.match(text):
+        value = int(text, 0)
+        str(value)  # bases 8 and 16 have no limit of their own, and a number that cannot be written is none
+        return value
     if _FLOAT.match(text):
         try:
             return Decimal(text)

@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
+from services.core.formats.moments import is_day
 from services.core.formats.yaml_nodes import resolve
 from services.core.values import Value, dumps, number_text
 
@@ -52,15 +53,17 @@ def plain_syntax(text: str, *, flow: bool) -> bool:
     return not (flow and re.search(r"[,\[\]{}?]|:[\"']", text))
 
 
-def scalar(value: Value, *, quote: Quote = "'", flow: bool = False, like: str = "") -> str:
+def scalar(value: Value, *, quote: Quote = "'", flow: bool = False, like: str = "", dates: bool = False) -> str:
     """Write a scalar on one line.
 
-    ``like`` is the plain text it replaces: a text of the same kind (a date for a date) stays plain.
+    ``like`` is the plain text it replaces: a text of the same kind (a date for a date) stays plain. With
+    ``dates``, a day of the calendar stays plain wherever it is new.
     """
     if isinstance(value, str):
         dumps(value)  # refuses what has no UTF-8 form
         kinds = {"text", kind(like)} if like else {"text"}
-        plain = plain_syntax(value, flow=flow) and _resolves_to_text(value) and kind(value) in kinds
+        known = kind(value) in kinds or (dates and not like and is_day(value))
+        plain = known and plain_syntax(value, flow=flow) and _resolves_to_text(value)
         return value if plain else quoted(value, quote)
     if isinstance(value, Decimal):
         text = number_text(value)

@@ -1,7 +1,7 @@
 """Writing new YAML: in the manner of the document around it, or in the house style.
 
 House style: two spaces, dashes at the column of their key (as PyYAML writes), one line per scalar,
-block scalars for text of several lines, single quotes where quotes are needed.
+block scalars for text of several lines, single quotes where quotes are needed, dates without.
 """
 
 import re
@@ -13,11 +13,12 @@ from services.core.formats.yaml_scalars import Quote, literal, quoted, scalar
 from services.core.values import Value
 
 _LONGEST_SIMPLE_KEY = 1000
+_DATE = r"\d{4}-\d\d-\d\d"
 
 
 @dataclass(frozen=True)
 class YamlWriter:
-    """How one document writes: columns a level goes in, columns a dash goes in, quotes, line ends."""
+    """How one document writes: columns a level goes in, columns a dash goes in, quotes, line ends, dates."""
 
     newline: Newline = "\n"
     step: int = 2
@@ -25,14 +26,16 @@ class YamlWriter:
     quote: Quote = "'"
     item_gap: str = ", "
     key_gap: str = ": "
+    plain_dates: bool = True
 
     @classmethod
     def like(cls, text: str, root: Node, newline: Newline) -> "YamlWriter":
         """Take the manner of a document from the first places that show it."""
         steps, dashes = _columns(text, root)
         single, double = len(re.findall(r"[:-] '", text)), len(re.findall(r'[:-] "', text))
-        step = steps[0] if steps else 2
-        return cls(newline, step, dashes[0] if dashes else 0, '"' if double > single else "'")
+        dates = len(re.findall(rf"[:-] +{_DATE}", text)) >= len(re.findall(rf"[:-] +[\"']{_DATE}", text))
+        step, dash = steps[0] if steps else 2, dashes[0] if dashes else 0
+        return cls(newline, step, dash, '"' if double > single else "'", plain_dates=dates)
 
     # --- flow style (the Writer of bracketed) ---
 
@@ -44,8 +47,10 @@ class YamlWriter:
         """Write a scalar between brackets in the style of the one it replaces."""
         if isinstance(value, str) and node.style in {"single", "double"}:
             return quoted(value, "'" if node.style == "single" else '"')
+        if node.style == "empty":
+            return " " + self.fresh(value, None)
         like = node.value if isinstance(node.value, str) and node.style == "plain" else ""
-        return (" " if node.style == "empty" else "") + scalar(value, quote=self.quote, flow=True, like=like)
+        return scalar(value, quote=self.quote, flow=True, like=like)
 
     def fresh(self, value: Value, indent: str | None) -> str:
         """Write a value on one line, collections in brackets."""
@@ -54,7 +59,7 @@ class YamlWriter:
             return "{" + self.item_gap.join(members) + "}"
         if isinstance(value, list):
             return "[" + self.item_gap.join(self.fresh(item, indent) for item in value) + "]"
-        return scalar(value, quote=self.quote, flow=True)
+        return scalar(value, quote=self.quote, flow=True, dates=self.plain_dates)
 
     # --- block style ---
 
@@ -101,7 +106,11 @@ class YamlWriter:
             block = literal(value, " " * column, self.newline)
             if block is not None:
                 return block
-        return scalar(value, quote=self.quote)
+        return self.plain_or_quoted(value)
+
+    def plain_or_quoted(self, value: Value) -> str:
+        """Write a scalar that is new, on one line."""
+        return scalar(value, quote=self.quote, dates=self.plain_dates)
 
 
 def _columns(text: str, root: Node) -> tuple[list[int], list[int]]:

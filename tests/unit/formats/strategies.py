@@ -71,3 +71,37 @@ markdown_records = st.one_of(
     records.map(markdown),
     st.tuples(records, texts).map(lambda pair: markdown({**pair[0], "body": pair[1]})),
 )
+
+
+def without_null(value: Value) -> Value:
+    """Make a value one that TOML can hold."""
+    if isinstance(value, dict):
+        return {key: without_null(item) for key, item in value.items() if item is not None}
+    return [without_null(item) for item in value if item is not None] if isinstance(value, list) else value
+
+
+def toml(record: dict[str, Value]) -> dict[str, Value]:
+    """Make a record one that TOML can hold."""
+    return {key: without_null(item) for key, item in record.items() if item is not None}
+
+
+toml_records = records.map(toml)
+
+
+@st.composite
+def changes(draw: st.DrawFn, value: Value) -> Value:
+    """Give a value that differs here and there: fields and items gone, changed, new."""
+    if isinstance(value, dict):
+        kept = {key: draw(changes(item)) for key, item in value.items() if draw(st.integers(0, 5))}
+        added: list[Value] = [1, "s", "a\nb", {"p": 1}, [{"p": 1}, {"q": {"r": 2}}], [], {}, "2024-01-01"]
+        if draw(st.integers(0, 2)) == 0:
+            kept[draw(st.sampled_from(["n", "m", "k k"]))] = draw(st.sampled_from(added))
+        return kept
+    if isinstance(value, list):
+        items = [draw(changes(item)) for item in value if draw(st.integers(0, 4))]
+        if draw(st.integers(0, 2)) == 0:
+            new: list[Value] = [1, {"p": 1}, {"p": {"q": 1}}, "x: y"]
+            items.insert(draw(st.integers(0, len(items))), draw(st.sampled_from(new)))
+        return items
+    scalars_to_be: list[Value] = [value, value, "new", 2, "2025-05-05", "two\nlines", "no", [1], {"a": "b"}]
+    return draw(st.sampled_from(scalars_to_be))

@@ -88,3 +88,49 @@ def test_a_body_that_no_file_can_hold_is_refused(body: Value) -> None:
         MARKDOWN.new({"body": body})
     with pytest.raises(InvalidInputError, match="body"):
         MARKDOWN.edit(SAMPLE, {"body": body})
+
+
+TOML_SAMPLE = b"""\
++++
+title = 'A post'   # as in the menu
+date = 2024-01-02T10:00:00+01:00
+tags = ["x"]
+
+[params]
+rank = 1
++++
+
+# Heading
++++
+Last paragraph.
+"""
+
+
+def test_toml_front_matter_stays_toml() -> None:
+    """``+++`` as Hugo has it: read and edited as TOML; the body below it is as with ``---``."""
+    record = MARKDOWN.parse(TOML_SAMPLE)
+    assert record == {
+        "title": "A post",
+        "date": "2024-01-02T10:00:00+01:00",
+        "tags": ["x"],
+        "params": {"rank": 1},
+        "body": "# Heading\n+++\nLast paragraph.",
+    }
+    assert edited(TOML_SAMPLE, {"title": "New"}) == TOML_SAMPLE.replace(b"A post", b"New")
+    assert edited(TOML_SAMPLE, {"date": "2024-01-03"}) == TOML_SAMPLE.replace(b"2T10:00:00+01:00", b"3")
+    assert edited(TOML_SAMPLE, {"draft": True}) == TOML_SAMPLE.replace(b'["x"]\n', b'["x"]\ndraft = true\n')
+    assert edited(TOML_SAMPLE, {"body": "# Heading\n+++\nNew."}) == TOML_SAMPLE.replace(b"Last paragraph.", b"New.")
+    assert edited(b"+++\n+++\n", {"a": 1}) == b"+++\na = 1\n+++\n"
+    assert MARKDOWN.parse(b'+++\na = "+++"\n+++\n') == {"a": "+++"}
+
+
+def test_text_with_the_closing_line_does_not_end_the_front_matter() -> None:
+    """A text of several lines, one of which is ``+++``, is written on one line."""
+    edited(TOML_SAMPLE, {"title": "one\n+++\ntwo"})
+    edited(b'+++\na = """\nx\ny"""\n+++\n', {"a": "x\n+++\ny"})
+
+
+def test_dates_in_new_front_matter_have_no_quotes() -> None:
+    """As most files have them; what is no day of the calendar keeps its quotes."""
+    record: dict[str, Value] = {"date": "2024-01-02", "none": "2024-02-30", "body": "x"}
+    assert MARKDOWN.new(record) == b"---\ndate: 2024-01-02\nnone: '2024-02-30'\n---\n\nx\n"

@@ -275,3 +275,23 @@ def test_editing_beside_anchors_never_changes_another_field(name: str) -> None:
     result = YAML.edit(ANCHORS, after)
     assert equal(YAML.parse(result), after)
     assert result.endswith(b"name: plain\n")
+
+
+def test_new_dates_are_written_as_the_others_are() -> None:
+    """Without quotes, in a new file as well; in quotes where the file's own have them."""
+    dates: dict[str, Value] = {"a": "2024-01-01", "b": ["2024-01-02T10:00:00Z"], "c": "2024-1-2", "d": "10:00"}
+    assert YAML.new(dates) == b"a: 2024-01-01\nb:\n- 2024-01-02T10:00:00Z\nc: '2024-1-2'\nd: '10:00'\n"
+    assert equal(YAML.parse(YAML.new(dates)), dates)
+    assert (
+        YAML.edit(b"a: 2024-01-01\nb:\n", {"a": "2024-01-01", "b": "2024-01-02"}) == b"a: 2024-01-01\nb: 2024-01-02\n"
+    )
+    new: dict[str, Value] = {"a": "2024-01-01", "b": "2024-01-02"}
+    assert YAML.edit(b'a: "2024-01-01"\n', new) == b'a: "2024-01-01"\nb: "2024-01-02"\n'
+
+
+def test_comments_stay_beside_their_items_between_brackets() -> None:
+    """An item goes with the comment behind it and those above it; a new one gets none."""
+    source = b"a: [\n  1, # one\n  # about two\n  2, # two\n  3, # three\n  ]\n"
+    assert YAML.edit(source, {"a": [1, 3]}) == b"a: [\n  1, # one\n  3, # three\n  ]\n"
+    assert YAML.edit(source, {"a": [1, 2]}) == b"a: [\n  1, # one\n  # about two\n  2, # two\n  ]\n"
+    assert YAML.edit(source, {"a": [1, 2, 3, 4]}) == source.replace(b"# three\n", b"# three\n  4,\n")

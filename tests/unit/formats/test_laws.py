@@ -4,16 +4,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.core.formats import FORMATS, Format
+from services.core.formats import FORMATS, Format, yaml_nodes, yaml_quick
 from services.core.values import Value, dumps, equal, loads
-from tests.unit.formats import strategies
+from tests.unit.formats import documents, strategies
 
-JSON, YAML, MARKDOWN = FORMATS["json"], FORMATS["yaml"], FORMATS["markdown"]
+JSON, YAML, MARKDOWN, TOML = FORMATS["json"], FORMATS["yaml"], FORMATS["markdown"], FORMATS["toml"]
 FAST = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-CASES = st.one_of(
+IN_ORDER = st.one_of(
     st.tuples(st.sampled_from([JSON, YAML]), strategies.records, strategies.records),
     st.tuples(st.just(MARKDOWN), strategies.markdown_records, strategies.markdown_records),
 )
+CASES = st.one_of(IN_ORDER, st.tuples(st.just(TOML), strategies.toml_records, strategies.toml_records))
 
 
 @FAST
@@ -62,7 +63,7 @@ def test_the_envelope_of_a_file_stays(case: tuple[Format, dict[str, Value], dict
 
 
 @FAST
-@given(CASES, st.data())
+@given(IN_ORDER, st.data())
 def test_one_changed_field_leaves_the_other_fields_bytes(
     case: tuple[Format, dict[str, Value], Any], data: st.DataObject
 ) -> None:
@@ -99,3 +100,74 @@ def test_text_stays_text(form: Format, text: str) -> None:
     old = form.new({"a": "plain", "list": ["x", {"x": "y"}]})
     after: dict[str, Value] = {"a": text, "list": [text, {"x": text}]}
     assert equal(form.parse(form.edit(old, after)), after)
+
+
+PIECES = [
+    "a:",
+    "b: ",
+    "c",
+    " ",
+    "  ",
+    "- ",
+    "-",
+    "\n",
+    "\n  ",
+    "\n- ",
+    "x y",
+    "'q",
+    "'",
+    "''",
+    '"',
+    "#",
+    " #n",
+    ": ",
+    ":",
+]
+MORE_PIECES = [
+    "no",
+    "1.50",
+    "-1",
+    "~",
+    "[]",
+    "{}",
+    "---\n",
+    "d: e\n",
+    "f:\n  - g\n",
+    "\n\n",
+    "\\",
+    "é",
+    "<<",
+    "|",
+    "&w",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.lists(st.sampled_from([*PIECES, *MORE_PIECES]), max_size=16).map("".join),
+        documents.documents("yaml").map(lambda data: data.decode()),
+        documents.dumped(),
+        documents.dumped(),
+    )
+)
+def test_the_quick_reading_of_yaml_says_what_the_careful_one_says(text: str) -> None:
+    """Where it answers at all; what the careful one refuses it leaves alone."""
+    found = yaml_quick.read(text)
+    if found is not None:
+        careful = yaml_nodes.values(text, yaml_nodes.compose(text))
+        assert equal(found, careful)
+        assert list(found) == list(careful)
+        assert dumps(found) == dumps(careful)
+
+
+def test_the_quick_reading_takes_what_most_records_are() -> None:
+    """Mappings, lists of both indents, plain and quoted text over several lines, comments of their own lines."""
+    text = (
+        "---\n# top\nid: a\ntitle: 'It''s: so'\nn: -1.50\nurl: https://e.org/#x\nnone:\nempty: []\n\ntags:\n- x\n"
+        "- long text\n  goes on\nplace:\n    town: \"Ayr\"\n    list:\n      - k: 1\n        l: 'q\n          r'\n"
+        "      - k: no\nend: true\n"
+    )
+    found = yaml_quick.read(text)
+    assert found is not None
+    assert equal(found, yaml_nodes.values(text, yaml_nodes.compose(text)))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from services.core.errors import InvalidInputError, NotFoundError
+from services.core.formats import FORMATS
 from services.core.values import ParseError, Value, dumps, equal, escape, get, loads, read_plain, remove_at, set_at
 from tests.unit.formats import strategies
 
@@ -18,6 +19,43 @@ def test_numbers_keep_every_digit() -> None:
     value = loads(text)
     assert dumps(value) == text
     assert value == {"a": 123456789012345678901234567890, "b": Decimal("1.10"), "c": Decimal("1E+400"), "d": 0, "e": -7}
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "expected"),
+    [
+        ("yaml", "{} no", '"no"'),
+        ("yaml", "{} On", '"On"'),
+        ("yaml", "{} 1e3", "1E+3"),
+        ("yaml", "{} 0o17", "15"),
+        ("yaml", "{} 017", "17"),
+        ("yaml", "{} 0x1F", "31"),
+        ("yaml", "{} 1_000", '"1_000"'),
+        ("yaml", "{} 12:30", '"12:30"'),
+        ("yaml", "{} 2024-01-02 10:00:00 +1", '"2024-01-02 10:00:00 +1"'),
+        ("yaml", "{} 1.10", "1.10"),
+        ("yaml", "{} 123456789012345678901234567890", "123456789012345678901234567890"),
+        ("yaml", "{} True", "true"),
+        ("yaml", "{} ~", "null"),
+        ("toml", "{} 1e3", "1E+3"),
+        ("toml", "{} 0o17", "15"),
+        ("toml", "{} 1_000", "1000"),
+        ("toml", "{} +1.10", "1.10"),
+        ("toml", "{} 2024-01-02 10:00:00.1234567891", '"2024-01-02 10:00:00.1234567891"'),
+        ("toml", "{} 10:00:00", '"10:00:00"'),
+        ("json", '"n": 1e3', "1E+3"),
+        ("json", '"n": 1.10', "1.10"),
+        ("json", '"n": 123456789012345678901234567890', "123456789012345678901234567890"),
+    ],
+)
+def test_what_is_written_means_what_its_format_says(form: str, data: str, expected: str) -> None:
+    """Words, bases, dates and digits: by YAML 1.2 core, TOML and JSON, exactly; also in front matter."""
+    text = data.format({"yaml": "n:", "toml": "n ="}[form]) if form != "json" else "{" + data + "}"
+    record = f'{{"n":{expected}}}'.encode()
+    assert FORMATS[form].parse_canonical(text.encode())[1] == record
+    if form != "json":
+        mark = {"yaml": "---", "toml": "+++"}[form]
+        assert FORMATS["markdown"].parse_canonical(f"{mark}\n{text}\n{mark}\n".encode())[1] == record
 
 
 def test_equality_counts_types_but_not_order() -> None:
