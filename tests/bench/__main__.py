@@ -1,6 +1,6 @@
 """Measure, print a table, write build/bench.json. ``--short`` for CI: fewer rounds of the same cases.
 
-``--only PREFIX`` measures some: import-sqlite, import-postgresql, and the names in ``git_cases``.
+``--only PREFIX`` measures some: the names below, and those in ``git_cases``.
 """
 
 import argparse
@@ -11,9 +11,11 @@ from pathlib import Path
 
 from tests.bench import git_cases
 from tests.bench.cases import Case, report
-from tests.bench.importing import full_import, make_repository
+from tests.bench.gateway_cases import served, small_change
+from tests.bench.importing import against_naive, full_import, make_repository, memory
 from tests.postgres import running_server
 
+THOUSAND, FEW, MANY = 1_000, 10_000, 100_000
 BUILD = Path(__file__).parents[2] / "build" / "bench.json"
 
 
@@ -38,15 +40,23 @@ def main() -> None:
 
 
 def _imports(folder: Path, rounds: int, prefix: str) -> Iterator[Case]:
-    names = [name for name in ("SQLite", "PostgreSQL") if f"import-{name.lower()}".startswith(prefix)]
-    if not names:
+    names = ["import-sqlite", "import-postgresql", "import-naive", "import-memory", "import-small"]
+    wanted = [name for name in names if name.startswith(prefix)]
+    if not wanted:
         return
-    count = 10_000
     with _databases() as databases:
-        remote = make_repository(folder / "remote.git", count)
-        for name in names:
-            if name in databases:
-                yield full_import(folder, name, databases[name], remote, count, rounds, goal=2.5)
+        few, many = (make_repository(folder / f"{count}.git", count) for count in (FEW, MANY))
+        for name, url in databases.items():
+            if f"import-{name.lower()}" in wanted:
+                yield full_import(folder, name, url, few, FEW, rounds, goal=2.5)
+                yield full_import(folder, name, url, many, MANY, max(1, rounds // 2), goal=2.0)
+        if "import-naive" in wanted:
+            yield against_naive(folder / "naive", make_repository(folder / "thousand.git", THOUSAND), THOUSAND)
+        if "import-memory" in wanted:
+            yield memory(folder, few, many)
+        if "import-small" in wanted:
+            with served(folder, many) as api:
+                yield small_change(folder, many, api, 4 * rounds)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import json
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -13,9 +14,12 @@ import sqlalchemy as sa
 
 from services.runtime.database import Database, sqlite_url
 from tests.bench.cases import Case, compare
+from tests.bench.import_process import peak_bytes
+from tests.bench.naive import naive_seconds
 from tests.integration.sync.world import SyncWorld, sync_world
 from tests.remote import Remote
 
+MEGABYTE = 1024 * 1024
 # What an import has to keep of a file, under one key and no other index.
 _COLUMNS = ("id", "path", "blob", "content", "raw")
 _UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
@@ -75,54 +79,74 @@ def _world(folder: Path, url: str, remote: Remote) -> Iterator[SyncWorld]:
 def _floor(folder: Path, database: Database, url: str) -> float:
     """Give the seconds that git and the database need by themselves for the same files."""
     [mirror] = (folder / "services" / "git").rglob("*.git")
-    git = ["git", "-C", str(mirror), "-c", "core.deltaBaseCacheLimit=1g"]
-    upsert = _into_postgresql if url else _into_sqlite
+    file = Path(f"{database.engine.url.database}-bare")
+    address = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    bare = Bare.postgresql(address) if url else Bare.sqlite(file)
     started = time.perf_counter()
-    rows = [(oid, path, oid, raw.decode(), raw) for path, oid, raw in _blobs(git)]
-    upsert(database, rows)
+    bare.write(mirror, "", "refs/remotes/target/main")
     return time.perf_counter() - started
 
 
 _Row = tuple[str, bytes, str, str, bytes]
 
 
-def _into_sqlite(database: Database, rows: list[_Row]) -> None:
-    connection = sqlite3.connect(f"{database.engine.url.database}-bare", isolation_level=None)
-    # As the product sets them.
-    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=FULL", "cache_size=-24576"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute("CREATE TABLE bare (id TEXT PRIMARY KEY, path BLOB, blob TEXT, content TEXT, raw BLOB)")
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(
-        f"INSERT INTO bare VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET {_UPDATES}",  # noqa: S608
-        rows,
-    )
-    connection.execute("COMMIT")
-    connection.close()
+@dataclass(frozen=True)
+class Bare:
+    """A table as bare as can be, and how its driver upserts into it."""
+
+    upsert: Callable[[list[_Row]], None]
+
+    @classmethod
+    def sqlite(cls, file: Path) -> "Bare":
+        """Give a table in a new file, opened as the product opens its own."""
+        connection = sqlite3.connect(file, isolation_level=None)
+        for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=FULL", "cache_size=-24576"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("CREATE TABLE bare (id TEXT PRIMARY KEY, path BLOB, blob TEXT, content TEXT, raw BLOB)")
+        upsert = f"INSERT INTO bare VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET {_UPDATES}"  # noqa: S608
+
+        def write(rows: list[_Row]) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(upsert, rows)
+            connection.execute("COMMIT")
+
+        return cls(write)
+
+    @classmethod
+    def postgresql(cls, address: str) -> "Bare":
+        """Give a new table of a database."""
+        connection = psycopg.connect(address, autocommit=True)
+        connection.execute("DROP TABLE IF EXISTS bare")
+        connection.execute("CREATE TABLE bare (id TEXT PRIMARY KEY, path BYTEA, blob TEXT, content TEXT, raw BYTEA)")
+        upsert = f"INSERT INTO bare SELECT * FROM incoming ON CONFLICT (id) DO UPDATE SET {_UPDATES}"  # noqa: S608
+
+        def write(rows: list[_Row]) -> None:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute("CREATE TEMP TABLE incoming (LIKE bare) ON COMMIT DROP")
+                with cursor.copy("COPY incoming FROM STDIN") as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                cursor.execute(upsert)
+
+        return cls(write)
+
+    def write(self, mirror: Path, old: str, new: str = "HEAD") -> None:
+        """Upsert the files that differ between two commits; all where there is no old one."""
+        git = ["git", "-C", str(mirror), "-c", "core.deltaBaseCacheLimit=1g"]
+        self.upsert([(path.decode(), path, oid, raw.decode(), raw) for path, oid, raw in _blobs(git, old, new)])
 
 
-def _into_postgresql(database: Database, rows: list[_Row]) -> None:
-    address = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(address) as connection, connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS bare")
-        cursor.execute("CREATE TABLE bare (id TEXT PRIMARY KEY, path BYTEA, blob TEXT, content TEXT, raw BYTEA)")
-        cursor.execute("CREATE TEMP TABLE incoming (LIKE bare) ON COMMIT DROP")
-        with cursor.copy("COPY incoming FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute(
-            f"INSERT INTO bare SELECT * FROM incoming ON CONFLICT (id) DO UPDATE SET {_UPDATES}",  # noqa: S608
-        )
-
-
-def _blobs(git: list[str]) -> Iterator[tuple[bytes, str, bytes]]:
-    """Give path, name and content of every file, read by one cat-file."""
-    listing = _git(git, "ls-tree", "-r", "-z", "refs/remotes/target/main")
-    entries = [line.split(b"\t") for line in listing.split(b"\0") if line]
-    oids = [meta.split(b" ")[2] for meta, _ in entries]
-    data = _git(git, "cat-file", "--batch", "--buffer", stdin=b"".join(oid + b"\n" for oid in oids))
+def _blobs(git: list[str], old: str, new: str) -> Iterator[tuple[bytes, str, bytes]]:
+    """Give path, name and content of every file that is new or changed, read by one cat-file."""
+    if old:
+        fields = _git(git, "diff-tree", "-r", "-z", "--raw", "--no-abbrev", old, new).split(b"\0")
+        entries = [(head.split(b" ")[3], path) for head, path in zip(fields[0::2], fields[1::2], strict=False)]
+    else:
+        listing = _git(git, "ls-tree", "-r", "-z", new).split(b"\0")
+        entries = [(line[12:52], line[53:]) for line in listing if line]
+    data = _git(git, "cat-file", "--batch", "--buffer", stdin=b"".join(oid + b"\n" for oid, _ in entries))
     place = 0
-    for oid, (_, path) in zip(oids, entries, strict=True):
+    for oid, path in entries:
         end = data.index(b"\n", place)
         size = int(data[place:end].split(b" ")[2])
         yield path, oid.decode(), data[end + 1 : end + 1 + size]
@@ -131,3 +155,23 @@ def _blobs(git: list[str]) -> Iterator[tuple[bytes, str, bytes]]:
 
 def _git(git: list[str], *arguments: str, stdin: bytes = b"") -> bytes:
     return subprocess.run([*git, *arguments], input=stdin, capture_output=True, check=True).stdout
+
+
+def against_naive(folder: Path, remote: Remote, count: int) -> Case:
+    """Measure how little of the naive way's time an import takes, both from the clone on."""
+    naive = naive_seconds(remote.url, sqlite_url(folder / "naive.db"), folder / "naive")
+    with sync_world(folder / "services", sqlite_url(folder / "sync.db")) as world:
+        world.attach(remote.url)
+        world.collection()
+        started = time.perf_counter()
+        run = world.pull()
+        seconds = time.perf_counter() - started
+        assert run.counts.imported == count
+    return compare(f"import of {count:,} records, SQLite, against the naive way", seconds, naive, 1 / 40)
+
+
+def memory(folder: Path, small: Remote, large: Remote) -> Case:
+    """Compare the memory of an import of many records with that of few."""
+    few = peak_bytes(folder / "few", small.path) / MEGABYTE
+    many = peak_bytes(folder / "many", large.path) / MEGABYTE
+    return compare("memory of an import of 100,000 records, against that of 10,000", many, few, 1.3, "MB")
