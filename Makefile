@@ -6,6 +6,8 @@ PYTHON := .venv/bin/python
 WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+# 0 is until Ctrl-C.
+SOAK_MINUTES ?= 0
 # What `make test` leaves to `make test-all`.
 LONG := slow or node or browser
 
@@ -70,6 +72,10 @@ protos: install ## write the Python for the contracts in protos/
 .PHONY: protos-check
 protos-check: install scripts/buf/node_modules/.package-lock.json ## generated code is up to date, no contract breaks
 	scripts/protos-check.sh
+
+.PHONY: soak
+soak: install ## try to lose an edit in ever new random histories until Ctrl-C (SOAK_MINUTES=60: for so long)
+	$(PYTHON) -m tests.integration.sync.soak --workers $(WORKERS) --minutes $(SOAK_MINUTES)
 
 .PHONY: bench
 bench: install ## measure against what git and the database need by themselves; writes build/bench.json

@@ -12,7 +12,19 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from gateway import pages, problems
-from gateway.api import conflicts, files, imports, operations, people, publications, records, workspaces
+from gateway.api import (
+    conflicts,
+    files,
+    imports,
+    operations,
+    people,
+    publications,
+    record_transfer,
+    records,
+    resolutions,
+    reviews,
+    workspaces,
+)
 from gateway.events import Streams
 from gateway.grpc_clients import ServiceAddresses, Services
 from gateway.security import LOOPBACK_HOSTS, Security
@@ -64,7 +76,8 @@ def create(options: Options) -> FastAPI:
     app.state.clock = options.clock
     problems.install(app)
     app.add_middleware(Security, hosts=options.hosts)
-    for area in (workspaces, records, files, imports, conflicts, publications, people):
+    data = (records, record_transfer, files, imports, conflicts, resolutions, reviews, publications)
+    for area in (workspaces, *data, people):
         app.include_router(area.router, prefix=API)
     app.include_router(operations.router)
     app.include_router(pages.router, include_in_schema=False)

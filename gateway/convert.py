@@ -40,13 +40,19 @@ RUN_STATES: Final = {
     "succeeded": sync_pb2.RUN_STATE_SUCCEEDED,
     "failed": sync_pb2.RUN_STATE_FAILED,
     "planned": sync_pb2.RUN_STATE_PLANNED,
+    "undone": sync_pb2.RUN_STATE_UNDONE,
 }
 PUBLICATION_STATES: Final = {
     name.removeprefix("PUBLICATION_STATE_").lower(): number
     for name, number in pr_pb2.PublicationState.items()
     if number
 }
-TAKES: Final = {"ours": sync_pb2.TAKE_OURS, "theirs": sync_pb2.TAKE_THEIRS}
+REVIEW_STATES: Final = {
+    "unreviewed": sync_pb2.REVIEW_STATE_UNREVIEWED,
+    "reserved": sync_pb2.REVIEW_STATE_RESERVED,
+    "validated": sync_pb2.REVIEW_STATE_VALIDATED,
+    "rejected": sync_pb2.REVIEW_STATE_REJECTED,
+}
 
 
 def name_of(names: dict[str, Any], number: int, default: str) -> Any:
@@ -77,6 +83,8 @@ def workspace(message: auth_pb2.Workspace) -> models.Workspace:
         created_at=message.created_at,
         ssh_key=message.ssh_public_key,
         signing_key=message.signing_public_key,
+        partial_clone=message.partial_clone,
+        poll_seconds=message.poll_seconds if message.HasField("poll_seconds") else None,
     )
 
 
@@ -92,6 +100,11 @@ def collection(message: sync_pb2.Collection) -> models.Collection:
         new_path=message.new_path,
         schema_=value(message.schema),
         quality=value(message.quality),
+        merge=value(message.merge),
+        review="required" if message.review_required else "off",
+        schema_path=message.schema_path,
+        schema_blob=message.schema_blob,
+        brake=models.Brake(records=message.brake.records, percent=message.brake.percent),
     )
 
 
@@ -107,6 +120,10 @@ def collection_message(model: models.NewCollection, collection_id: str = "") -> 
         new_path=model.new_path,
         schema=b"" if model.schema_ is None else dumps(model.schema_),
         quality=b"" if model.quality is None else dumps(model.quality),
+        merge=b"" if model.merge is None else dumps(model.merge),
+        review_required=model.review == "required",
+        schema_path=model.schema_path,
+        brake=sync_pb2.Brake(**(model.brake.model_dump(exclude_none=True) if model.brake else {})),
     )
 
 
@@ -128,6 +145,31 @@ def record(message: sync_pb2.Record, base_content: bytes = b"") -> models.Record
         updated_at=message.updated_at,
         content=value(message.content),
         base=value(base_content),
+        review=review(message.review) if message.HasField("review") else None,
+        findings=[finding(item) for item in message.findings],
+    )
+
+
+def review(message: sync_pb2.Review) -> models.Review:
+    """Give the model of a record's review."""
+    return models.Review(
+        state=name_of(REVIEW_STATES, message.state, "unreviewed"),
+        by=message.by,
+        until=message.until or None,
+        reason=message.reason,
+        time=message.time or None,
+    )
+
+
+def polling(message: sync_pb2.Polling) -> models.Polling:
+    """Give the model of how a remote is looked at."""
+    return models.Polling(
+        every_seconds=None if message.every_seconds < 0 else message.every_seconds,
+        last_poll=message.last_poll or None,
+        next_poll=message.next_poll or None,
+        error=message.error,
+        needs_person=message.needs_person,
+        failures=message.failures,
     )
 
 
@@ -139,7 +181,40 @@ def revision(message: sync_pb2.Revision) -> models.Revision:
         author=message.author,
         time=message.time,
         changed=list(message.changed),
+        changes=[
+            models.FieldChange(
+                field=change.pointer,
+                before=value(change.before),
+                after=value(change.after),
+                was_there=bool(change.before),
+                is_there=bool(change.after),
+            )
+            for change in message.changes
+        ],
         content=value(message.content),
+    )
+
+
+def record_load(message: sync_pb2.LoadRecordsResponse) -> models.RecordLoad:
+    """Give the model of what a file of records does."""
+    return models.RecordLoad(
+        revision=message.revision,
+        applied=message.applied,
+        created=message.created,
+        updated=message.updated,
+        unchanged=message.unchanged,
+        invalid=message.invalid,
+        lines=[
+            models.LoadedLine(
+                line=line.line,
+                action=line.action,
+                record=line.record_id,
+                collection=line.collection,
+                changed=list(line.changed),
+                message=line.message,
+            )
+            for line in message.lines
+        ],
     )
 
 
@@ -154,6 +229,19 @@ def finding(message: sync_pb2.Finding) -> models.Finding:
     )
 
 
+def validation(message: sync_pb2.ValidateRecordsResponse) -> models.Validation:
+    """Give the model of what schemas and rules find."""
+    return models.Validation(
+        checked=message.checked,
+        passed=message.passed,
+        findings=[finding(item) for item in message.findings],
+        scores=[
+            models.Score(record=item.record_id, collection=item.collection, quality=item.quality)
+            for item in message.scores
+        ],
+    )
+
+
 def run(message: sync_pb2.Run) -> models.Run:
     """Give the model of an import."""
     counts = message.counts
@@ -165,6 +253,7 @@ def run(message: sync_pb2.Run) -> models.Run:
         old_commit=message.old_commit_oid,
         counts=models.Counts(**{name: getattr(counts, name) for name in models.Counts.model_fields}),
         error=message.error,
+        notes=list(message.notes),
         started_by=message.started_by,
         started_at=message.started_at,
         finished_at=message.finished_at,
@@ -185,26 +274,7 @@ def status(message: sync_pb2.GetSyncStatusResponse, open_pull_requests: int) -> 
         records=message.records,
         last_sync=message.last_sync or None,
         open_pull_requests=open_pull_requests,
-    )
-
-
-def conflict(message: sync_pb2.Conflict) -> models.Conflict:
-    """Give the model of a conflict."""
-    return models.Conflict(
-        id=message.id,
-        record=message.record_id,
-        collection=message.collection,
-        field=message.pointer,
-        state=message.state,
-        base=value(message.base),
-        ours=value(message.ours),
-        theirs=value(message.theirs),
-        has_base=bool(message.base),
-        has_ours=bool(message.ours),
-        has_theirs=bool(message.theirs),
-        run=message.run_id,
-        created_at=message.created_at,
-        resolved_by=message.resolved_by,
+        polling=polling(message.polling),
     )
 
 
@@ -220,6 +290,16 @@ def quarantined(message: sync_pb2.QuarantinedFile) -> models.QuarantinedFile:
         message=message.message,
         blob=message.blob,
         other_paths=[shown(path) for path in message.other_paths],
+    )
+
+
+def quarantined_text(message: sync_pb2.GetQuarantinedFileResponse) -> models.QuarantinedText:
+    """Give the model of a file in quarantine with the text around its line."""
+    return models.QuarantinedText(
+        **quarantined(message.file).model_dump(),
+        excerpt=list(message.excerpt),
+        excerpt_line=message.excerpt_line,
+        excerpt_column=message.excerpt_column,
     )
 
 
@@ -243,6 +323,8 @@ def publication(message: pr_pb2.Publication) -> models.Publication:
         updated_at=message.updated_at,
         error=message.error,
         items=[_item(item) for item in message.items],
+        review_override=message.review_override,
+        awaiting_review=list(message.awaiting_review),
     )
 
 
@@ -256,6 +338,7 @@ def _item(message: pr_pb2.PublicationItem) -> models.PublicationItem:
         blob=message.blob_oid,
         merged_at=message.merged_at,
         title=message.title,
+        review=message.review,
     )
 
 

@@ -49,7 +49,7 @@ class Check:
 def examine(settings: Settings, address: str) -> list[Check]:
     """Look at this machine and the data folder; ``address`` is where a Lockstep answers, if any."""
     data = settings.data.expanduser().absolute()
-    found = [_git(), _git_lfs(), *_folder(data), *_private(data), _clock(data)]
+    found = [_git(), _git_lfs(), _ssh(), *_folder(data), *_private(data), _clock(data)]
     found += [_database(settings, data, service, metadata) for service, metadata in _METADATA.items()]
     running = Check("server", "ok", f"answers at {address}")
     found.append(running if address else Check("server", "warn", "is not running", "lockstep up"))
@@ -82,6 +82,13 @@ def _git_lfs() -> Check:
     if said:
         return Check("git-lfs", "ok", said.partition(" (")[0])
     return Check("git-lfs", "warn", "is not installed; repositories with LFS need it", "apt-get install git-lfs")
+
+
+def _ssh() -> Check:
+    """Look for the client alone: it says its version on standard error, and some say none."""
+    if shutil.which("ssh"):
+        return Check("ssh", "ok", "is installed")
+    return Check("ssh", "warn", "is not installed; ssh remotes need it", "apt-get install openssh-client")
 
 
 def _folder(data: Path) -> Iterator[Check]:

@@ -44,6 +44,7 @@ from services.runtime.database import Database, sqlite_url
 from services.runtime.identity import Verifier
 from services.sync import server as sync_server
 from services.sync import tables as sync_tables
+from services.sync.auth_client import AuthIntervals
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 5.0
@@ -82,7 +83,8 @@ def running(
         kept = settings.port if brief else listener.getsockname()[1]
         public_url = settings.public_url or f"http://{_url_host(settings.host)}:{kept}"
         services = _Services(stack, settings, data, clock)
-        addresses, token = services.start(public_url)
+        # A command is over before there would be something to see.
+        addresses, token = services.start(public_url, polling=not brief)
         options = gateway_app.Options(
             addresses=addresses,
             public_url=settings.public_url,
@@ -126,11 +128,14 @@ class _Services:
         self._internal = (secrets.internal_key.get_secret_value() or data_folder.internal_key(data)).encode()
         self._master = secrets.master_keys.get_secret_value() or data_folder.master_key(data)
 
-    def start(self, public_url: str) -> tuple[ServiceAddresses, str]:
-        """Give the addresses of all services, and the first administrator's token when it was made now."""
+    def start(self, public_url: str, *, polling: bool) -> tuple[ServiceAddresses, str]:
+        """Give the addresses of all services, and the first administrator's token when it was made now.
+
+        ``polling`` lets remotes be looked at by themselves.
+        """
         auth, token = self._auth()
         git = self._git(auth)
-        sync = self._sync(auth, git)
+        sync = self._sync(auth, git, polling=polling)
         pr = self._pr(auth, git, sync, public_url)
         return ServiceAddresses(auth=auth, git=git, sync=sync, pr=pr), token
 
@@ -168,14 +173,26 @@ class _Services:
         self._stack.callback(servicer.close)
         return self._serve("git", git_server.SERVICE, lambda server: git_server.register(server, servicer))
 
-    def _sync(self, auth: str, git: str) -> str:
+    def _sync(self, auth: str, git: str, *, polling: bool) -> str:
+        database = self._database("sync", sync_tables.metadata)
+        git_stub = git_pb2_grpc.GitServiceStub(self._channel(git, "sync", auth))
         servicer = sync_server.wire(
-            database=self._database("sync", sync_tables.metadata),
-            git=git_pb2_grpc.GitServiceStub(self._channel(git, "sync", auth)),
+            database=database,
+            git=git_stub,
             max_file_bytes=self._settings.git.max_file_bytes,
             clock=self._clock,
         )
-        return self._serve("sync", sync_server.SERVICE, lambda server: sync_server.register(server, servicer))
+        address = self._serve("sync", sync_server.SERVICE, lambda server: sync_server.register(server, servicer))
+        if polling:
+            auth_stub = auth_pb2_grpc.AuthServiceStub(self._channel(auth, "sync", auth))
+            intervals = AuthIntervals(auth_stub, self._settings.poll_seconds)
+            worker = sync_server.wire_polling(
+                servicer, database=database, git=git_stub, intervals=intervals, clock=self._clock
+            )
+            # Off is off over a restart: only what an earlier process had begun is begun again.
+            worker.start(alone=not self._settings.database_url.get_secret_value(), hurry=False)
+            self._stack.callback(worker.stop)
+        return address
 
     def _pr(self, auth: str, git: str, sync: str, public_url: str) -> str:
         servicer, worker = pr_server.wire(

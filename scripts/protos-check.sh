@@ -31,5 +31,15 @@ if [ -z "$base" ] || [ -z "$(git ls-tree "$base" -- buf.yaml)" ]; then
 fi
 mkdir -p "$before"
 git archive "$base" -- buf.yaml protos | tar -x -C "$before"
-scripts/buf/node_modules/.bin/buf breaking --against "$before"
-echo "breaking changes: none against ${base:0:12}"
+if scripts/buf/node_modules/.bin/buf breaking --against "$before"; then
+  echo "breaking changes: none against ${base:0:12}"
+  exit 0
+fi
+# Before the first release a contract may break, where the commit that does it says why.
+declared=$(git log --format='%(trailers:key=Breaks-Contract,valueonly)' "$base..HEAD" | sed '/^$/d')
+if [ -z "$declared" ]; then
+  echo "a contract breaks its callers: go about it another way, or say why in a trailer 'Breaks-Contract: …'" >&2
+  exit 1
+fi
+echo "breaking changes against ${base:0:12}, as declared:"
+echo "$declared"

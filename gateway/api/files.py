@@ -191,7 +191,22 @@ async def restore_path(
 async def restore_record(
     record: str, body: models.RecordRestoration, workspace: InWorkspace, caller: SignedIn, services: Stubs
 ) -> Response:
-    """Put a record back to what its file held at a commit. It is an edit: publish it like any other."""
+    """Put a record back to an earlier revision, or to what its file held at a commit. It is an edit: publish it."""
+    if bool(body.commit) == bool(body.revision):
+        message = "a record is put back to a commit or to a revision"
+        raise InvalidInputError(
+            message, remedy="give one of commit and revision", violations=[FieldViolation("commit", message)]
+        )
+    if body.revision:
+        restoring = sync_pb2.RestoreRecordRequest(
+            workspace_id=workspace.id,
+            record_id=record,
+            collection=body.collection,
+            revision=body.revision,
+            expected_revision=body.expected_revision,
+            request_id=caller.request_id,
+        )
+        return answer(convert.record((await call(services.sync.RestoreRecord, restoring, caller.identity)).record))
     commit = await _resolved(services, caller, workspace, body.commit)
     path = await _path_of(services, caller, workspace, record, body.collection)
     path = await _path_at(services, caller, workspace, path, commit)

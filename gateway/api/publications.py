@@ -1,16 +1,21 @@
 """Publications: records on their way to the target branch."""
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from gateway import convert, events, models
+from gateway import convert, convert_plans, events, models
 from gateway.api.records import PageSize
 from gateway.api.scope import InWorkspace
 from gateway.exact import ExactRoute, answer
 from gateway.grpc_clients import LONG_SECONDS, Services, call, stream
+from gateway.plan_name import PlanName
 from gateway.sessions import Caller, SignedIn, Stubs
 from protos.pr.v1 import pr_pb2
+
+# As many of a plan's files are shown.
+MOST_FILES: Final = 5_000
 
 router = APIRouter(route_class=ExactRoute, tags=["publications"])
 
@@ -22,16 +27,45 @@ async def create_publication(
     caller: SignedIn,
     services: Stubs,
 ) -> Response:
-    """Publish records as one pull request; it is stored at once and goes on by itself."""
+    """Publish records as one pull request; it is stored at once and goes on by itself.
+
+    With the name of a ``plan`` it is refused (409, ``PLAN_MOVED``) when it would not be what was planned.
+    """
+    plan = PlanName.parse(body.plan)
     request = pr_pb2.CreatePublicationRequest(
         workspace_id=workspace.id,
         record_ids=body.records,
         title=body.title,
         description=body.description,
+        override_review=body.override_review,
         request_id=caller.request_id,
+        expected_target_oid=plan.commit,
+        expected_revision=plan.revision,
     )
     made = await call(services.pr.CreatePublication, request, caller.identity, LONG_SECONDS)
     return answer(convert.publication(made.publication), 201)
+
+
+@router.post("/workspaces/{workspace}/publications/plan", response_model=models.PublicationPlan)
+async def plan_publication(
+    body: models.NewPublication,
+    workspace: InWorkspace,
+    caller: SignedIn,
+    services: Stubs,
+) -> Response:
+    """Say what would be published, with diffs, what would be left out and why; nothing is stored or set aside."""
+    request = pr_pb2.PlanPublicationRequest(
+        workspace_id=workspace.id,
+        record_ids=body.records,
+        title=body.title,
+        description=body.description,
+        override_review=body.override_review,
+    )
+    head, files = pr_pb2.PublicationPlan(), list[pr_pb2.PlannedFile]()
+    async for message in stream(services.pr.PlanPublication, request, caller.identity):
+        head = message.plan if message.HasField("plan") else head
+        files += message.files.files[: MOST_FILES - len(files)]
+    return answer(convert_plans.publication_plan(head, files))
 
 
 @router.get("/workspaces/{workspace}/publications", response_model=models.PublicationPage)

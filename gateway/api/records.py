@@ -5,7 +5,7 @@ An id may hold slashes: it is the last part of its address, percent-encoded.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway import convert, models
 from gateway.api.scope import InWorkspace
@@ -24,31 +24,73 @@ CollectionName = Annotated[str, Query(description="Name; needed only where sever
 PageSize = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
-@router.get("/workspaces/{workspace}/records", response_model=models.RecordPage)
-async def list_records(
+async def filtered(
     workspace: InWorkspace,
-    caller: SignedIn,
-    services: Stubs,
-    collection: str = "",
+    collection: Annotated[str, Query(description="Only this collection, by name.")] = "",
     state: models.SyncStateName | None = None,
-    query: str = "",
-    content: bool = False,  # noqa: FBT001, FBT002  a query parameter
-    page_size: PageSize = 50,
-    page: str = "",
-) -> Response:
-    """List records by collection and id."""
-    request = sync_pb2.ListRecordsRequest(
+    query: Annotated[
+        str, Query(description="Words that have to be in the record, in any case; word* is the beginning of one.")
+    ] = "",
+    where: Annotated[
+        list[str] | None,
+        Query(
+            description="Conditions that all have to hold: FIELD OP VALUE with = != < <= > >= or contains, FIELD "
+            "exists, or not before these; for example importance>=8 or place.town = Ayr."
+        ),
+    ] = None,
+    sort: Annotated[
+        str,
+        Query(description="id (by collection, then id), title, updated_at, quality or a field; - before it turns it."),
+    ] = "",
+) -> sync_pb2.ExportRecordsRequest:
+    """Give the filters of a request."""
+    return sync_pb2.ExportRecordsRequest(
         workspace_id=workspace.id,
         collection=collection,
         state=convert.SYNC_STATES[state] if state else sync_pb2.SYNC_STATE_UNSPECIFIED,
         query=query,
+        where=where or (),
+        sort=sort,
+    )
+
+
+Filtered = Annotated[sync_pb2.ExportRecordsRequest, Depends(filtered)]
+
+
+@router.get("/workspaces/{workspace}/records", response_model=models.RecordPage)
+async def list_records(
+    workspace: InWorkspace,
+    filters: Filtered,
+    caller: SignedIn,
+    services: Stubs,
+    content: bool = False,  # noqa: FBT001, FBT002  a query parameter
+    reasons: Annotated[bool, Query(description="Say what keeps quality from being 10.")] = False,  # noqa: FBT002
+    total: Annotated[bool, Query(description="Count over all pages, which takes longer.")] = False,  # noqa: FBT002
+    page_size: PageSize = 50,
+    page: str = "",
+) -> Response:
+    """List records; by collection and id unless sorted otherwise.
+
+    Only values of one kind compare: numbers with numbers, texts with texts. A page goes on where the one before ended,
+    whatever has changed meanwhile.
+    """
+    request = sync_pb2.ListRecordsRequest(
+        workspace_id=workspace.id,
+        collection=filters.collection,
+        state=filters.state,
+        query=filters.query,
+        where=filters.where,
+        sort=filters.sort,
         with_content=content,
+        with_total=total,
+        with_findings=reasons,
         page_size=page_size,
         page_token=page,
     )
     found = await call(services.sync.ListRecords, request, caller.identity)
     records = [convert.record(item) for item in found.records]
-    return answer(models.RecordPage(records=records, total=found.total, next_page=found.next_page_token))
+    number = None if found.total < 0 else found.total
+    return answer(models.RecordPage(records=records, total=number, next_page=found.next_page_token))
 
 
 @router.post("/workspaces/{workspace}/records", response_model=models.Record, status_code=201)
@@ -187,5 +229,4 @@ async def validate_records(
         record_ids=body.records,
     )
     found = await call(services.sync.ValidateRecords, request, caller.identity)
-    findings = [convert.finding(item) for item in found.findings]
-    return answer(models.Validation(checked=found.checked, passed=found.passed, findings=findings))
+    return answer(convert.validation(found))

@@ -33,6 +33,8 @@ async def create_workspace(body: models.NewWorkspace, caller: SignedIn, services
         upstream_url=body.upstream,
         forge=convert.FORGES[body.forge] if body.forge else auth_pb2.FORGE_UNSPECIFIED,
         token=body.token,
+        partial_clone=body.partial_clone,
+        poll_seconds=body.poll_seconds,
         request_id=caller.request_id,
     )
     made = (await call(services.auth.CreateWorkspace, request, caller.identity)).workspace
@@ -70,12 +72,15 @@ async def change_workspace(
         branch=body.branch,
         upstream_url=body.upstream,
         forge=convert.FORGES[body.forge] if body.forge else None,
+        partial_clone=body.partial_clone,
+        poll_seconds=body.poll_seconds,
         request_id=caller.request_id,
     )
     changed = (await call(services.auth.UpdateWorkspace, request, caller.identity)).workspace
     if _remote(changed) != _remote(workspace):
         # The mirror is a cache of the old remote; git asks auth for the new one when it has none.
         await call(services.git.DropMirror, git_pb2.DropMirrorRequest(workspace_id=workspace.id), caller.identity)
+    await _look_again(services, caller, workspace.id, asked=body.poll_seconds is not None)
     return answer(convert.workspace(changed))
 
 
@@ -101,6 +106,7 @@ async def set_credential(
     """Store the token for remote and forge; it is never shown again."""
     request = auth_pb2.SetCredentialRequest(workspace=workspace.id, token=body.token, username=body.username)
     await call(services.auth.SetCredential, request, caller.identity)
+    await _look_again(services, caller, workspace.id)
     return Response(status_code=204)
 
 
@@ -128,6 +134,7 @@ async def set_key(
         known_hosts=body.known_hosts,
     )
     stored = await call(services.auth.SetWorkspaceKey, request, caller.identity)
+    await _look_again(services, caller, workspace.id)
     return answer(models.PublicKey(public_key=stored.public_key, fingerprint=stored.fingerprint))
 
 
@@ -230,8 +237,17 @@ async def all_workspaces(services: Services, caller: Caller) -> list[auth_pb2.Wo
             return found
 
 
-def _remote(workspace: auth_pb2.Workspace) -> tuple[str, str, str]:
-    return workspace.repository_url, workspace.upstream_url, workspace.branch
+def _remote(workspace: auth_pb2.Workspace) -> tuple[str, str, str, bool]:
+    return workspace.repository_url, workspace.upstream_url, workspace.branch, workspace.partial_clone
+
+
+async def _look_again(services: Services, caller: Caller, workspace_id: str, *, asked: bool = False) -> None:
+    """Let polling that has failed go by new settings now, rather than after its pause, which may be an hour."""
+    asking = sync_pb2.GetPollingRequest(workspace_id=workspace_id)
+    failed = (await call(services.sync.GetPolling, asking, caller.identity)).polling.error
+    if failed or asked:
+        soon = sync_pb2.RequestImportRequest(workspace_id=workspace_id)
+        await call(services.sync.RequestImport, soon, caller.identity)
 
 
 async def _collections(services: Services, caller: Caller, workspace_id: str) -> list[sync_pb2.Collection]:

@@ -66,6 +66,24 @@ class Client:
         """Replace something by the content of a file."""
         return self._send("PUT", path, content=data, query=query, media_type="application/octet-stream")
 
+    def upload(self, path: str, chunks: Iterator[bytes], **query: Any) -> Any:
+        """Send a command with the content of a file of any length."""
+        return self._send("POST", path, content=chunks, query=query, media_type="application/octet-stream")
+
+    def download(self, path: str, **query: Any) -> Iterator[bytes]:
+        """Give an answer of any length in parts; raise where it does not come whole."""
+        request = self._http.build_request("GET", self._url(path), params=_params(query), timeout=STREAM_TIMEOUT)
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                if response.is_error:
+                    raise _error_of(response.status_code, response.read())
+                yield from response.iter_bytes()
+            finally:
+                response.close()
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
     def delete(self, path: str, **query: Any) -> Any:
         """Remove something."""
         return self._send("DELETE", path, query=query)
@@ -109,7 +127,7 @@ class Client:
         method: str,
         path: str,
         *,
-        content: bytes | None = None,
+        content: bytes | Iterator[bytes] | None = None,
         query: Mapping[str, Any] | None = None,
         media_type: str = "application/json",
     ) -> Any:
@@ -117,7 +135,7 @@ class Client:
             response = self._http.request(
                 method,
                 self._url(path),
-                params={key: _shown(value) for key, value in (query or {}).items() if value not in (None, "", [])},
+                params=_params(query or {}),
                 content=content,
                 headers={} if content is None else self._headers(media_type),
             )
@@ -193,7 +211,19 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             name, data = "message", ""
 
 
+def _params(query: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    return {key: _shown(value) for key, value in query.items() if value not in (None, "", [])}
+
+
 def _shown(value: Any) -> str | list[str]:
     if isinstance(value, list):
-        return [str(item) for item in value]
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return [_text(str(item)) for item in value]
+    return str(value).lower() if isinstance(value, bool) else _text(str(value))
+
+
+def _text(value: str) -> str:
+    """Give a text back; raise InvalidInputError where the terminal gave bytes that are none."""
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        shown = value.encode("ascii", "backslashreplace").decode()[:100]
+        raise errors.InvalidInputError(f"'{shown}' holds half of a character", remedy="write it in UTF-8")
+    return value

@@ -9,10 +9,15 @@ from services.core.errors import InvalidInputError
 from services.core.formats import FORMATS
 from services.core.values import ParseError, Value, loads
 
-_TEXTS: Final = ("name", "path", "new_path")
+_TEXTS: Final = ("name", "path", "new_path", "schema_path")
 _LISTS: Final = ("include", "exclude")
+_BRAKES: Final = {"records": 1_000_000_000, "percent": 100}
+_REVIEWS: Final = ("off", "required")
 _ID_RULES: Final = ("field", "stem", "path")
-KEYS: Final = ("name", "path", "include", "exclude", "id", "new_path", "schema", "quality")
+KEYS: Final = (
+    *("name", "path", "include", "exclude", "id", "new_path"),
+    *("schema", "schema_path", "quality", "review", "merge", "brake"),
+)
 
 
 def read_collections(file: Path) -> list[dict[str, Any]]:
@@ -59,10 +64,24 @@ def _check(item: dict[str, Value], lines: "_Lines", where: tuple[str | int, ...]
             raise lines.wrong(key, "is no text", (*where, key))
         if key == "id" and value not in _ID_RULES:
             raise lines.wrong(key, f"is none of {', '.join(_ID_RULES)}", (*where, key))
+        if key == "review" and value not in _REVIEWS:
+            raise lines.wrong(key, f"is none of {', '.join(_REVIEWS)}", (*where, key))
+        if key == "merge" and not isinstance(value, dict):
+            raise lines.wrong(key, "is no mapping of fields to how they merge", (*where, key))
+        if key == "brake":
+            _check_brake(value, lines, (*where, key))
         if key == "schema" and not isinstance(value, str | dict):
             raise lines.wrong(key, "is neither a mapping nor the path of a file", (*where, key))
     if not item.get("name"):
         raise lines.wrong("name", "is missing", where)
+
+
+def _check_brake(value: Value, lines: "_Lines", where: tuple[str | int, ...]) -> None:
+    if not isinstance(value, dict) or not value.keys() <= _BRAKES.keys():
+        raise lines.wrong("brake", "is no mapping of records and percent", where)
+    for key, number in value.items():
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= _BRAKES[key]:
+            raise lines.wrong(f"brake: {key}", f"is no whole number from 0 to {_BRAKES[key]:,}", (*where, key))
 
 
 def _texts(key: str, value: Value, lines: "_Lines", where: tuple[str | int, ...]) -> list[Value]:

@@ -19,6 +19,7 @@ from gateway.cli import (
     files_commands,
     publication_commands,
     record_commands,
+    review_commands,
     server_commands,
     sync_commands,
     workspace_commands,
@@ -68,6 +69,7 @@ for area in (
     record_commands,
     files_commands,
     conflict_commands,
+    review_commands,
 ):
     area.register(app)
 

@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import connect, options, output
+from gateway.cli import connect, options, output, publication_plan
 from gateway.cli.client import Client, segment
-from services.core.errors import StateError
+from services.core.errors import InvalidInputError, StateError
 
 PublicationId = Annotated[str, typer.Argument(metavar="ID", help="Id of the publication, or number of its request.")]
+SHOWN = 10
+NEEDS_PERSON = 3
 _ENDED_BADLY = ("failed", "closed")
 _DONE = ("opened", "merged")
 
@@ -32,19 +34,44 @@ def create_pr(
     ] = "",
     title: Annotated[str, typer.Option("--title", help="Written from the records if left out.")] = "",
     description: Annotated[str, typer.Option("--description", help="Text above the generated part.")] = "",
+    override: Annotated[
+        str,
+        typer.Option(
+            "--override-review", metavar="REASON", help="Publish records that are not validated too, and why."
+        ),
+    ] = "",
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only show what would be published, with diffs; nothing is set aside.")
+    ] = False,
+    apply: Annotated[
+        str,
+        typer.Option("--apply", metavar="COMMIT@REVISION", help="Publish only while a plan of this name still holds."),
+    ] = "",
     workspace: options.Workspace = None,
     as_json: options.Json = False,
 ) -> None:
-    """Propose pending records as one pull request."""
+    """Propose pending records as one pull request; where review is asked for, those that are validated.
+
+    Exit code 3 when --apply names a plan that does not hold any more; the new one is shown.
+    """
+    if plan and apply:
+        raise InvalidInputError("--plan and --apply exclude each other", remedy="give one of them")
     with connect.server(ctx) as client:
         place = connect.place(client, workspace)
         body = {
             "records": [part.strip() for part in events.split(",") if part.strip()],
             "title": title,
             "description": description,
+            "override_review": override,
         }
-        made = client.post(f"{place}/publications", body)
+        if plan:
+            publication_plan.show(client.post(f"{place}/publications/plan", body), as_json=as_json)
+            return
+        made = _publish(client, place, body, apply, as_json=as_json)
         found = _watch(client, place, made)
+    if waiting := made["awaiting_review"]:
+        named = ", ".join(waiting[:SHOWN]) + (" …" if len(waiting) > SHOWN else "")
+        output.note(f"left out, since not validated: {named}; see `lockstep review list --pending`")
     if as_json:
         output.json(
             {
@@ -59,6 +86,18 @@ def create_pr(
     output.line(f"Pull request #{found['pr_number']}: {found['pr_url']}")
     records = output.count(found["events_count"], "record")
     output.line(f"{records} in commit {output.short(found['commit'])} on branch {found['branch']}")
+
+
+def _publish(client: Client, place: str, body: dict[str, Any], plan: str, *, as_json: bool) -> Any:
+    """Publish; where a plan is named that does not hold any more, show the new one and end with exit code 3."""
+    try:
+        return client.post(f"{place}/publications", {**body, "plan": plan})
+    except StateError as error:
+        if error.reason != "PLAN_MOVED":
+            raise
+        output.note(f"lockstep: {error.message}; nothing was published. The plan is now:")
+        publication_plan.show(client.post(f"{place}/publications/plan", body), as_json=as_json)
+        raise typer.Exit(NEEDS_PERSON) from None
 
 
 def publications_list(
@@ -182,6 +221,7 @@ def _show(found: Any, *, as_json: bool) -> None:
             "commit": output.short(found["commit"]),
             "records": f"{found['events_count']}, {found['merged_count']} on the target branch",
             "by": f"{found['created_by']}, {output.when(found['created_at'])}",
+            **({"review overridden": found["review_override"]} if found["review_override"] else {}),
             **({"error": found["error"]} if found["error"] else {}),
         },
     )

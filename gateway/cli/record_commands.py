@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import connect, options, output
+from gateway.cli import connect, merge_view, options, output, record_transfer_commands
 from gateway.cli.client import Client, segment
 from gateway.cli.editor import edited
 from gateway.cli.field_edits import field_edit
@@ -14,6 +14,8 @@ from services.core.errors import InvalidInputError
 from services.core.formats import FORMATS, format_of
 from services.core.values import ParseError, set_at
 
+SHOWN_CHANGES = 8
+SHOWN_VALUE = 60
 RecordId = Annotated[str, typer.Argument(metavar="ID")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A field; may be repeated.")]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="The whole record, in its own format; - reads stdin.")]
@@ -30,20 +32,24 @@ def register(app: typer.Typer) -> None:
     records.command("validate")(records_validate)
     records.command("history")(records_history)
     records.command("restore")(records_restore)
+    record_transfer_commands.register(records)
     app.add_typer(records, name="records")
 
 
 def records_list(
     ctx: typer.Context,
     collection: options.InCollection = "",
-    state: Annotated[str | None, typer.Option(help="synced, pending, proposed or conflict.")] = None,
-    query: Annotated[str, typer.Option("--query", "-q", help="Text in id or title.")] = "",
+    state: options.State = None,
+    query: options.Query = "",
+    where: options.Where = None,
+    sort: options.Sort = "",
     limit: options.Limit = 50,
     content: Annotated[bool, typer.Option("--content", help="With --json: the content too.")] = False,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Say what keeps quality from being 10.")] = False,
     workspace: options.Workspace = None,
     as_json: options.Json = False,
 ) -> None:
-    """List records by collection and id."""
+    """List records; by collection and id unless sorted otherwise."""
     found: list[Any] = []
     total, page = 0, ""
     with connect.server(ctx) as client:
@@ -54,19 +60,29 @@ def records_list(
                 collection=collection,
                 state=state,
                 query=query,
+                where=where,
+                sort=sort,
                 content=content or None,
+                reasons=reasons or None,
+                total=None if page else True,
                 page_size=min(limit - len(found), 1000),
                 page=page,
             )
             found += answer["records"]
-            total, page = total or answer["total"], answer["next_page"]
+            total, page = total or answer["total"] or 0, answer["next_page"]
             if not page:
                 break
     if as_json:
         output.json({"records": found, "total": total})
         return
-    rows = [(r["id"], r["collection"], _state(r), r["title"]) for r in found]
-    output.table(("id", "collection", "state", "title"), rows, "There is no such record.")
+    columns, rows = (
+        ["id", "collection", "state", "title"],
+        [[r["id"], r["collection"], _state(r), r["title"]] for r in found],
+    )
+    if any(r["quality"] is not None for r in found):
+        columns.append("quality")
+        rows = [[*row, quality(r)] for row, r in zip(rows, found, strict=True)]
+    output.table(columns, rows, "There is no such record.")
     if total > len(found):
         output.note(f"{len(found)} of {total} shown; --limit {total} shows all")
 
@@ -75,12 +91,19 @@ def records_show(
     ctx: typer.Context,
     record: RecordId,
     collection: options.InCollection = "",
+    merge: Annotated[bool, typer.Option("--merge", help="Explain its last merge with Git, field by field.")] = False,
+    revision: Annotated[int, typer.Option(metavar="N", min=0, help="With --merge: the merge that made it.")] = 0,
     workspace: options.Workspace = None,
     as_json: options.Json = False,
 ) -> None:
     """Show one record."""
     with connect.server(ctx) as client:
-        found = client.get(_path(connect.place(client, workspace), record), collection=collection)
+        place = connect.place(client, workspace)
+        if merge:
+            found = client.get(f"{place}/record-merges/{segment(record)}", collection=collection, revision=revision)
+            output.json(found) if as_json else merge_view.show(record, found)
+            return
+        found = client.get(_path(place, record), collection=collection)
     if as_json:
         output.json(found)
         return
@@ -92,6 +115,8 @@ def records_show(
             "state": _state(found),
             "revision": found["revision"],
             "changed": f"{output.when(found['updated_at'])} by {found['updated_by']}",
+            **({"quality": quality(found)} if found["quality"] is not None else {}),
+            **({"review": review(found["review"])} if found["review"] else {}),
         },
     )
     output.line(output.content(found["content"]))
@@ -156,16 +181,24 @@ def records_edit(
 def records_restore(
     ctx: typer.Context,
     record: RecordId,
-    to: Annotated[str, typer.Option("--to", metavar="COMMIT", help="Commit, branch or tag; see `files history`.")],
+    to: Annotated[str, typer.Option("--to", metavar="COMMIT", help="Commit, branch or tag; see `files history`.")] = "",
+    revision: Annotated[int, typer.Option("--revision", metavar="N", min=0, help="See `records history`.")] = 0,
     collection: options.InCollection = "",
     workspace: options.Workspace = None,
     as_json: options.Json = False,
 ) -> None:
-    """Put a record back to what its file held at a commit. It is an edit: it goes with the next create-pr."""
+    """Put a record back to an earlier revision, or to what its file held at a commit.
+
+    It is an edit: it goes with the next create-pr. A deleted record comes back.
+    """
+    if bool(to) == bool(revision):
+        raise InvalidInputError("a record is put back to one version", remedy="give --revision N or --to COMMIT")
     with connect.server(ctx) as client:
         place = connect.place(client, workspace)
-        found = client.get(_path(place, record), collection=collection)
-        body = {"commit": to, "collection": found["collection"], "expected_revision": found["revision"]}
+        body = {"commit": to, "revision": revision, "collection": collection}
+        if to:
+            found = client.get(_path(place, record), collection=collection)
+            body |= {"collection": found["collection"], "expected_revision": found["revision"]}
         now = client.post(f"{place}/record-restorations/{segment(record)}", body)
     _changed(now, "restored", as_json=as_json)
 
@@ -204,6 +237,8 @@ def records_validate(
             kind = "error" if finding["error"] else "advice"
             output.line(f"{finding['record']} {finding['pointer'] or '/'}: {kind}: {finding['message']}")
         output.line(f"{found['passed']} of {output.count(found['checked'], 'record')} without a finding")
+        if found["scores"]:
+            output.line(_scored(found["scores"]))
     if any(finding["error"] for finding in found["findings"]):
         raise typer.Exit(1)
 
@@ -216,15 +251,31 @@ def records_history(
     workspace: options.Workspace = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the versions of a record, newest first."""
+    """List the versions of a record, newest first: who, when, why, and each field before and after."""
     with connect.server(ctx) as client:
         path = f"{connect.place(client, workspace)}/record-revisions/{segment(record)}"
         found = client.get(path, collection=collection, page_size=min(limit, 1000))["revisions"]
     if as_json:
         output.json({"revisions": found})
         return
-    rows = [(r["revision"], output.when(r["time"]), r["reason"], r["author"], ", ".join(r["changed"])) for r in found]
+    rows = [(r["revision"], output.when(r["time"]), r["reason"], r["author"], _changes(r["changes"])) for r in found]
     output.table(("revision", "when", "why", "who", "fields"), rows, "It has no history.")
+
+
+def _changes(changes: Any) -> str:
+    """Give what a version did in a line: the first of its fields, long values cut."""
+    shown = []
+    for change in changes[:SHOWN_CHANGES]:
+        before = f"{_cut(change['before'])} → " if change["was_there"] else ""
+        after = _cut(change["after"]) if change["is_there"] else "(removed)"
+        shown.append(f"{change['field']}: {before}{after}")
+    more = len(changes) - SHOWN_CHANGES
+    return "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _cut(value: Any) -> str:
+    text = output.dumps_shown(value)
+    return text if len(text) <= SHOWN_VALUE else f"{text[: SHOWN_VALUE - 1]}…"
 
 
 def _edit_fields(
@@ -258,7 +309,31 @@ def _changed(record: Any, what: str, *, as_json: bool) -> None:
 
 def _state(record: Any) -> str:
     notes = (("deleted", "deleted"), ("file_quarantined", "file in quarantine"))
-    return ", ".join([record["state"], *(text for key, text in notes if record[key])])
+    reviewed = [record["review"]["state"]] if record["review"] else []
+    return ", ".join([record["state"], *reviewed, *(text for key, text in notes if record[key])])
+
+
+def quality(record: Any) -> str:
+    """Give a record's score with what keeps it from being 10, where that was asked for."""
+    if record["quality"] is None:
+        return ""
+    reasons = "; ".join(finding["message"] for finding in record["findings"])
+    return f"{record['quality']:.1f} of 10" + (f": {reasons}" if reasons else "")
+
+
+def review(found: Any) -> str:
+    """Give how the review of a record stands, in words."""
+    who = f" by {found['by']}" if found["by"] else ""
+    until = f" until {output.when(found['until'])}" if found["until"] else ""
+    given = f", {output.when(found['time'])}" if found["time"] else ""
+    reason = f": {found['reason']}" if found["reason"] else ""
+    return f"{found['state']}{who}{until}{given}{reason}"
+
+
+def _scored(scores: Any) -> str:
+    worst = min(scores, key=lambda score: score["quality"])
+    mean = sum(score["quality"] for score in scores) / len(scores)
+    return f"quality {mean:.1f} of 10 on average, lowest {worst['quality']:.1f} ({worst['record']})"
 
 
 def _path(place: str, record: str) -> str:
@@ -274,13 +349,13 @@ def _parsed(file: Path) -> Any:
         return _parsed_stdin(_read(file))
     form = format_of(str(file).encode())
     if form is None:
-        raise InvalidInputError(f"{file} has no known format", remedy="let its name end in .json, .yaml or .md")
+        raise InvalidInputError(f"{file} has no known format", remedy="let its name end in .json, .yaml, .toml or .md")
     return form.parse(_read(file))
 
 
 def _parsed_stdin(data: bytes) -> Any:
     """Read a record that has no file name: Markdown where it begins with front matter, else JSON, else YAML."""
-    if data.startswith(b"---"):
+    if data.startswith((b"---", b"+++")):
         return FORMATS["markdown"].parse(data)
     try:
         return FORMATS["json"].parse(data)

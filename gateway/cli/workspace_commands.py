@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gateway.cli import connect, options, output
+from gateway.cli import connect, options, output, polling
 from gateway.cli.client import Client, segment
 from gateway.cli.collection_file import read_collections
 from services.core.errors import InvalidInputError, LockstepError
@@ -18,6 +18,14 @@ Forge = Annotated[Literal["github", "gitlab", "plain"] | None, typer.Option("--f
 Collections = Annotated[
     list[str] | None,
     typer.Option("--collection", metavar="NAME=PATH", help="A folder of records; may be repeated."),
+]
+Brake = Annotated[
+    str | None,
+    typer.Option(
+        "--brake",
+        metavar="RECORDS,PERCENT",
+        help="How much an import may delete unconfirmed; for the collections named here. 100,20 when left out.",
+    ),
 ]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file with collections.")]
 TokenStdin = Annotated[bool, typer.Option("--token-stdin", help="Read the token for remote and forge from stdin.")]
@@ -32,6 +40,21 @@ SigningKeyStdin = Annotated[
     bool, typer.Option("--signing-key-stdin", help="Read the SSH key that commits are signed with from stdin.")
 ]
 Forget = Annotated[Literal["ssh", "signing"] | None, typer.Option("--forget-key", help="Delete a stored SSH key.")]
+Partial = Annotated[
+    bool | None,
+    typer.Option(
+        "--partial-clone/--no-partial-clone",
+        help="Fetch the contents of files when they are first read: for repositories whose records are a small part.",
+    ),
+]
+Poll = Annotated[
+    int | None,
+    typer.Option(
+        "--poll",
+        metavar="SECONDS",
+        help="How often `lockstep up` looks at the remote; 0 is never, -1 as the installation has it.",
+    ),
+]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
@@ -57,10 +80,14 @@ def workspace_add(
     collection: Collections = None,
     config: Config = None,
     token_stdin: TokenStdin = False,
+    partial_clone: Partial = None,
+    poll: Poll = None,
+    brake: Brake = None,
     as_json: options.Json = False,
 ) -> None:
     """Add a workspace. Without --collection or --config all of the repository is one collection."""
-    collections = _collections(collection, config)
+    collections = _collections(collection, config) or [{"name": connect.DEFAULT_COLLECTION, "path": ""}]
+    _set_brake(collections, brake)
     body = {
         "name": name,
         "repo": address(repo),
@@ -68,7 +95,9 @@ def workspace_add(
         "upstream": address(upstream or ""),
         "forge": forge,
         "token": _token() if token_stdin else "",
-        "collections": collections or [{"name": connect.DEFAULT_COLLECTION, "path": ""}],
+        "partial_clone": bool(partial_clone),
+        "poll_seconds": poll,
+        "collections": collections,
     }
     with connect.server(ctx) as client:
         made = client.post("/workspaces", body)
@@ -106,9 +135,10 @@ def workspace_show(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show a workspace and its collections."""
+    """Show a workspace, its collections, and how its remote is looked at."""
     with connect.server(ctx) as client:
         shown = _with_collections(client, connect.workspace(client, name))
+        shown["polling"] = client.get(f"/workspaces/{shown['id']}/polling")
     if as_json:
         output.json(shown)
         return
@@ -122,10 +152,14 @@ def workspace_show(
             "token": "stored" if shown["has_credential"] else "none",
             "ssh key": shown["ssh_key"] or "none",
             "signing key": shown["signing_key"] or "none",
+            "partial clone": "yes" if shown["partial_clone"] else "no",
+            "polling": polling.described(shown["polling"]),
         },
     )
     for item in shown["collections"]:
         output.line(f"collection {item['name']}: {item['path'] or '(root)'} {' '.join(item['include'])}".rstrip())
+        brake = item["brake"]
+        output.line(f"  stops an import that deletes more than {brake['records']} records or {brake['percent']} %")
 
 
 def workspace_set(
@@ -143,11 +177,15 @@ def workspace_set(
     known_hosts: KnownHosts = None,
     signing_key_stdin: SigningKeyStdin = False,
     forget_key: Forget = None,
+    partial_clone: Partial = None,
+    poll: Poll = None,
+    brake: Brake = None,
     as_json: options.Json = False,
 ) -> None:
     """Change a workspace: its address, its token, its SSH keys, or the settings of collections."""
     collections = _collections(collection, config)
-    change = _change(repo, branch, upstream, forge)
+    _set_brake(collections, brake)
+    change = _change(repo, branch, upstream, forge, partial_clone=partial_clone, poll=poll)
     keys = _keys(known_hosts, ssh=ssh_key_stdin, signing=signing_key_stdin, token=token_stdin)
     if not (change or collections or token_stdin or forget_token or keys or forget_key):
         raise InvalidInputError("nothing is to be changed", remedy="see `lockstep workspace set --help`")
@@ -202,7 +240,7 @@ def git_config(
     as_json: options.Json = False,
 ) -> None:
     """Show or change the repository and branch of a workspace."""
-    change = _change(repo, branch, None, None)
+    change = _change(repo, branch)
     if show and change:
         raise InvalidInputError("--show changes nothing", remedy="give either --show or --repo and --branch")
     with connect.server(ctx) as client:
@@ -222,12 +260,22 @@ def address(repository: str) -> str:
     return str(path.absolute()) if repository and "://" not in repository and path.exists() else repository
 
 
-def _change(repo: str | None, branch: str | None, upstream: str | None, forge: str | None) -> dict[str, Any]:
+def _change(
+    repo: str | None,
+    branch: str | None,
+    upstream: str | None = None,
+    forge: str | None = None,
+    *,
+    partial_clone: bool | None = None,
+    poll: int | None = None,
+) -> dict[str, Any]:
     change = {
         "repo": None if repo is None else address(repo),
         "branch": branch,
         "upstream": None if upstream is None else address(upstream),
         "forge": forge,
+        "partial_clone": partial_clone,
+        "poll_seconds": poll,
     }
     return {key: value for key, value in change.items() if value is not None}
 
@@ -240,6 +288,18 @@ def _collections(named: list[str] | None, config: Path | None) -> list[dict[str,
             raise InvalidInputError(f"--collection '{text}' is no NAME=PATH", remedy="write it like events=data/events")
         found.append({"name": name, "path": "" if path in (".", "/") else path.strip("/")})
     return found
+
+
+def _set_brake(collections: list[dict[str, Any]], text: str | None) -> None:
+    if text is None:
+        return
+    records, comma, percent = text.partition(",")
+    if not (comma and records.isascii() and records.isdigit() and percent.isascii() and percent.isdigit()):
+        raise InvalidInputError(f"--brake '{text}' is no RECORDS,PERCENT", remedy="write it like 500,50")
+    if not collections:
+        raise InvalidInputError("--brake is for collections", remedy="name them with --collection or --config")
+    for item in collections:
+        item["brake"] = {"records": int(records), "percent": int(percent)}
 
 
 def _token() -> str:

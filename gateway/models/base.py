@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 ForgeName = Literal["plain", "github", "gitlab"]
 RoleName = Literal["viewer", "editor", "reviewer", "admin", "operator"]
 IdRuleName = Literal["field", "stem", "path"]
+ReviewName = Literal["off", "required"]
 SyncStateName = Literal["synced", "pending", "proposed", "conflict"]
 
 

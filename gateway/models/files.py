@@ -128,9 +128,10 @@ class RestoredPath(Answer):
 
 
 class RecordRestoration(Request):
-    """The commit that a record is to be put back to; ``expected_revision`` 0 takes any."""
+    """The ``commit`` or the ``revision`` that a record is to be put back to; ``expected_revision`` 0 takes any."""
 
-    commit: str
+    commit: str = ""
+    revision: int = Field(default=0, ge=0)
     collection: str = ""
     expected_revision: int = 0
 

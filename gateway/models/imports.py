@@ -3,14 +3,20 @@
 from typing import Any, Literal
 
 from gateway.models.base import Answer, Request
-from gateway.models.records import Record
+from gateway.models.reviews import Polling
 
 
 class ImportRequest(Request):
-    """How to import: ``plan`` only says what would be done; ``confirm_deletes`` goes on past the brake."""
+    """How to import: ``plan`` only says what would be done; ``confirm_deletes`` goes on past the brake.
+
+    ``with_changes`` says it of each record. ``apply`` is the name of a plan, COMMIT@REVISION: what lands is what it
+    said, or nothing.
+    """
 
     plan: bool = False
     confirm_deletes: bool = False
+    with_changes: bool = False
+    apply: str = ""
 
 
 class Counts(Answer):
@@ -32,14 +38,58 @@ class Run(Answer):
 
     id: str
     kind: str
-    state: Literal["running", "succeeded", "failed", "planned"]
+    state: Literal["running", "succeeded", "failed", "planned", "undone"]
     commit: str
     old_commit: str
     counts: Counts
     error: str
+    # What somebody should know of it, one sentence each.
+    notes: list[str]
     started_by: str
     started_at: int
     finished_at: int
+
+
+class PlannedField(Answer):
+    """What an import would do to one field; of a field in conflict ``theirs`` is what Git says.
+
+    ``field`` is empty for the whole record; ``absent`` names those of before, after and theirs that have no value.
+    """
+
+    field: str
+    before: Any
+    after: Any
+    conflict: bool
+    theirs: Any
+    absent: list[str]
+
+
+class PlannedChange(Answer):
+    """What an import would do to a record, or to a file that is none (no ``record``)."""
+
+    collection: str
+    record: str
+    kind: Literal["create", "update", "rename", "delete", "conflict", "quarantine", "leave-quarantine", "unchanged"]
+    path: str
+    old_path: str
+    title: str
+    fields: list[PlannedField]
+    # How many more fields change; left out since they are long.
+    fields_left_out: int
+    rule: str
+    message: str
+    # The branch holds what an open publication made of the record.
+    merged: bool
+
+
+class ImportRun(Run):
+    """An import that has just ended, or a plan of one: its name, and the first thousand changes."""
+
+    revision: int
+    # COMMIT@REVISION of a plan, to apply it by; empty for an import.
+    plan: str
+    changes: list[PlannedChange]
+    changes_count: int
 
 
 class RunPage(Answer):
@@ -63,46 +113,7 @@ class Status(Answer):
     records: int
     last_sync: int | None
     open_pull_requests: int
-
-
-class Conflict(Answer):
-    """A field that changed differently. A side that is absent has no value: its ``has_…`` is false."""
-
-    id: str
-    record: str
-    collection: str
-    field: str
-    state: str
-    base: Any
-    ours: Any
-    theirs: Any
-    has_base: bool
-    has_ours: bool
-    has_theirs: bool
-    run: str
-    created_at: int
-    resolved_by: str
-
-
-class ConflictPage(Answer):
-    """Conflicts, oldest first."""
-
-    conflicts: list[Conflict]
-    next_page: str
-
-
-class Resolution(Request):
-    """How to settle a conflict: a side, or a value."""
-
-    take: Literal["ours", "theirs"] | None = None
-    value: Any = None
-
-
-class Resolved(Answer):
-    """A settled conflict and its record as it is now."""
-
-    conflict: Conflict
-    record: Record
+    polling: Polling
 
 
 class QuarantinedFile(Answer):
@@ -117,6 +128,14 @@ class QuarantinedFile(Answer):
     message: str
     blob: str
     other_paths: list[str]
+
+
+class QuarantinedText(QuarantinedFile):
+    """The same with the text around its line, and the column as shown; no lines where none is marked."""
+
+    excerpt: list[str]
+    excerpt_line: int
+    excerpt_column: int
 
 
 class QuarantinePage(Answer):

@@ -18,6 +18,8 @@ class PublicationItem(Answer):
     blob: str
     merged_at: int
     title: str
+    # How far its review had come; empty where none was asked for.
+    review: str
 
 
 class Publication(Answer):
@@ -40,6 +42,10 @@ class Publication(Answer):
     updated_at: int
     error: str
     items: list[PublicationItem]
+    # Why records that were not validated are in it too; empty when none is.
+    review_override: str
+    # Ids of pending records that were left out because they are not validated.
+    awaiting_review: list[str]
 
 
 class PublicationPage(Answer):
@@ -50,11 +56,17 @@ class PublicationPage(Answer):
 
 
 class NewPublication(Request):
-    """What to publish; all pending records when ``records`` is empty."""
+    """What to publish; all pending records when ``records`` is empty.
+
+    Records that are not validated, where that is asked for, go along only with a reason to override the review.
+    """
 
     records: list[str] = Field(default_factory=list)
     title: str = ""
     description: str = ""
+    override_review: str = ""
+    # Name of a plan, COMMIT@REVISION: refused (409, PLAN_MOVED) when the target branch or the database moved since.
+    plan: str = ""
 
 
 class Merged(Answer):

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from gateway.models.base import Answer, Request, SyncStateName
+from gateway.models.reviews import Review
 
 
 class Record(Answer):
@@ -25,13 +26,17 @@ class Record(Answer):
     updated_at: int
     content: dict[str, Any] | None = None
     base: dict[str, Any] | None = None
+    # Null where the collection asks for no review.
+    review: Review | None = None
+    # What keeps quality from being 10; in lists only where asked for.
+    findings: list["Finding"] = Field(default_factory=list)
 
 
 class RecordPage(Answer):
-    """A page of records. ``total`` is given on the first page."""
+    """A page of records. ``total`` counts over all pages; null where it was not asked for and is not known anyway."""
 
     records: list[Record]
-    total: int
+    total: int | None
     next_page: str
 
 
@@ -61,14 +66,25 @@ class RecordChange(Request):
     collection: str = ""
 
 
+class FieldChange(Answer):
+    """What a version did to one field; ``was_there`` and ``is_there`` tell a field without value from null."""
+
+    field: str
+    before: Any
+    after: Any
+    was_there: bool
+    is_there: bool
+
+
 class Revision(Answer):
-    """One version of a record."""
+    """One version of a record: who made it, when, why, and what it changed."""
 
     revision: int
     reason: str
     author: str
     time: int
     changed: list[str]
+    changes: list[FieldChange]
     content: dict[str, Any] | None
 
 
@@ -77,6 +93,29 @@ class RevisionPage(Answer):
 
     revisions: list[Revision]
     next_page: str
+
+
+class LoadedLine(Answer):
+    """What one line of a file does: ``create``, ``update`` or, with a ``message``, ``invalid``."""
+
+    line: int
+    action: str
+    record: str
+    collection: str
+    changed: list[str]
+    message: str
+
+
+class RecordLoad(Answer):
+    """What a file of records does, or would do; ``revision`` is that of the database before."""
+
+    revision: int
+    applied: bool
+    created: int
+    updated: int
+    unchanged: int
+    invalid: int
+    lines: list[LoadedLine]
 
 
 class Finding(Answer):
@@ -95,6 +134,23 @@ class Validation(Answer):
     checked: int
     passed: int
     findings: list[Finding]
+    # Of at most 1,000 records, by record id; empty where there are no rules.
+    scores: list["Score"]
+
+
+class ReviewPage(Answer):
+    """Records to be reviewed, the most important first."""
+
+    records: list[Record]
+    next_page: str
+
+
+class Score(Answer):
+    """How good a record is by its collection's rules, from 0 to 10."""
+
+    record: str
+    collection: str
+    quality: float
 
 
 class ValidationRequest(Request):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from gateway.models.base import Answer, ForgeName, IdRuleName, Request
+from gateway.models.base import Answer, ForgeName, IdRuleName, Request, ReviewName
 
 
 class Workspace(Answer):
@@ -21,6 +21,24 @@ class Workspace(Answer):
     # Public halves, as in an authorized_keys file; empty where no key is stored.
     ssh_key: str = ""
     signing_key: str = ""
+    # Whether the contents of files are fetched when they are first read.
+    partial_clone: bool = False
+    # Seconds between two looks at the remote; 0 is never, null as the installation has it.
+    poll_seconds: int | None = None
+
+
+class Brake(Answer):
+    """More deletions than ``records``, or than ``percent`` of a collection, need a person."""
+
+    records: int
+    percent: int
+
+
+class NewBrake(Request):
+    """How much an import may delete before a person has to confirm; what is left out takes its default."""
+
+    records: int | None = Field(default=None, ge=0, le=1_000_000_000)
+    percent: int | None = Field(default=None, ge=0, le=100)
 
 
 class Collection(Answer):
@@ -37,6 +55,13 @@ class Collection(Answer):
     new_path: str
     schema_: Any = Field(default=None, serialization_alias="schema")
     quality: Any = None
+    merge: Any = None
+    # Only validated records are published.
+    review: ReviewName = "off"
+    # Where the schema is in the repository, and the blob it was read from; empty where it is not there.
+    schema_path: str = ""
+    schema_blob: str = ""
+    brake: Brake
 
 
 class NewCollection(Request):
@@ -50,6 +75,11 @@ class NewCollection(Request):
     new_path: str = ""
     schema_: dict[str, Any] | bool | None = Field(default=None, alias="schema")
     quality: Any = None
+    # How fields merge: a mapping of fields to "set", "whole", "lines" or {"key": FIELD}.
+    merge: dict[str, Any] | None = None
+    review: ReviewName = "off"
+    schema_path: str = ""
+    brake: NewBrake | None = None
 
 
 class NewWorkspace(Request):
@@ -61,6 +91,8 @@ class NewWorkspace(Request):
     upstream: str = ""
     forge: ForgeName | None = None
     token: str = Field(default="", repr=False)
+    partial_clone: bool = False
+    poll_seconds: int | None = None
     collections: list[NewCollection] = Field(default_factory=list)
 
 
@@ -71,6 +103,9 @@ class WorkspaceChange(Request):
     branch: str | None = None
     upstream: str | None = None
     forge: ForgeName | None = None
+    partial_clone: bool | None = None
+    # 0 is never, below 0 as the installation has it.
+    poll_seconds: int | None = None
 
 
 class Credential(Request):

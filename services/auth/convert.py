@@ -41,7 +41,15 @@ def purpose(kind: auth_pb2.KeyKind.ValueType) -> Purpose:
 
 def draft(request: auth_pb2.CreateWorkspaceRequest) -> Draft:
     """Give the workspace that is asked for."""
-    return Draft(request.name, request.repository_url, request.branch, request.upstream_url, kind(request.forge))
+    return Draft(
+        name=request.name,
+        repository_url=request.repository_url,
+        branch=request.branch,
+        upstream_url=request.upstream_url,
+        forge=kind(request.forge),
+        partial_clone=request.partial_clone,
+        poll_seconds=request.poll_seconds if request.HasField("poll_seconds") else None,
+    )
 
 
 def change(request: auth_pb2.UpdateWorkspaceRequest) -> Change:
@@ -51,6 +59,8 @@ def change(request: auth_pb2.UpdateWorkspaceRequest) -> Change:
         branch=request.branch if request.HasField("branch") else None,
         upstream_url=request.upstream_url if request.HasField("upstream_url") else None,
         forge=kind(request.forge) if request.HasField("forge") else None,
+        partial_clone=request.partial_clone if request.HasField("partial_clone") else None,
+        poll_seconds=request.poll_seconds if request.HasField("poll_seconds") else None,
     )
 
 
@@ -89,6 +99,8 @@ def workspace(value: models.Workspace) -> auth_pb2.Workspace:
         created_at=value.created_at,
         ssh_public_key=value.ssh_key,
         signing_public_key=value.signing_key,
+        partial_clone=value.partial_clone,
+        poll_seconds=value.poll_seconds,
     )
 
 

@@ -53,6 +53,9 @@ class Workspace:
     # Public halves of the keys that are stored, as in an authorized_keys file.
     ssh_key: str = ""
     signing_key: str = ""
+    partial_clone: bool = False
+    # Seconds between two looks at the remote; 0 is never, None as the installation has it.
+    poll_seconds: int | None = None
 
     @property
     def target_url(self) -> str:

@@ -297,13 +297,17 @@ def _workspace(row: sa.Row[Any]) -> Workspace:
         created_at=row.created_at,
         ssh_key=row.ssh_key or "",
         signing_key=row.signing_key or "",
+        partial_clone=row.partial_clone,
+        poll_seconds=row.poll_seconds,
     )
 
 
-def _changeable(workspace: Workspace) -> dict[str, str]:
+def _changeable(workspace: Workspace) -> dict[str, str | bool | int | None]:
     return {
         "repository_url": workspace.repository_url,
         "branch": workspace.branch,
         "upstream_url": workspace.upstream_url,
         "forge": workspace.forge,
+        "partial_clone": workspace.partial_clone,
+        "poll_seconds": workspace.poll_seconds,
     }

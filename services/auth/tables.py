@@ -74,6 +74,9 @@ workspaces: Final = sa.Table(
     sa.Column("branch", sa.Text, nullable=False),
     sa.Column("upstream_url", sa.Text, nullable=False),
     sa.Column("forge", sa.Text, nullable=False),
+    sa.Column("partial_clone", sa.Boolean, nullable=False),
+    # Null: as the installation has it.
+    sa.Column("poll_seconds", sa.Integer, nullable=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
 )

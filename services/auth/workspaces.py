@@ -21,6 +21,9 @@ from services.runtime.identity import Identity, Role
 
 DEFAULT_BRANCH = "main"
 LONGEST_TOKEN = 4096
+# Seconds: a busy team's remote, and once a week.
+SHORTEST_POLL = 5
+LONGEST_POLL = 7 * 24 * 3600
 _SHOWN = 20
 
 
@@ -33,16 +36,20 @@ class Draft:
     branch: str
     upstream_url: str
     forge: Kind | None
+    partial_clone: bool = False
+    poll_seconds: int | None = None
 
 
 @dataclass(frozen=True)
 class Change:
-    """What to change; None leaves a field as it is."""
+    """What to change; None leaves a field as it is. ``poll_seconds`` below 0 is as the installation has it."""
 
     repository_url: str | None = None
     branch: str | None = None
     upstream_url: str | None = None
     forge: Kind | None = None
+    partial_clone: bool | None = None
+    poll_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -231,7 +238,9 @@ class Workspaces:
         upstream = remotes.checked(draft.upstream_url, "upstream_url") if draft.upstream_url else ""
         forge = self._hosts.chosen(draft.forge, upstream or repository)
         branch = names.branch(draft.branch or DEFAULT_BRANCH)
-        return Workspace(self._ids(), name, repository, branch, upstream, forge, has_credential, now)
+        made = Workspace(self._ids(), name, repository, branch, upstream, forge, has_credential, now)
+        poll_seconds = _poll_seconds(draft.poll_seconds)
+        return dataclasses.replace(made, partial_clone=draft.partial_clone, poll_seconds=poll_seconds)
 
     def _changed(self, old: Workspace, change: Change) -> Workspace:
         new = old
@@ -242,6 +251,10 @@ class Workspaces:
             new = dataclasses.replace(new, upstream_url=upstream)
         if change.branch is not None:
             new = dataclasses.replace(new, branch=names.branch(change.branch))
+        if change.partial_clone is not None:
+            new = dataclasses.replace(new, partial_clone=change.partial_clone)
+        if change.poll_seconds is not None:
+            new = dataclasses.replace(new, poll_seconds=_poll_seconds(change.poll_seconds))
         moved = remotes.origin(new.target_url) != remotes.origin(old.target_url)
         if change.forge is not None or moved:
             new = dataclasses.replace(new, forge=self._hosts.chosen(change.forge, new.target_url))
@@ -259,6 +272,19 @@ class Workspaces:
     def _forget_key(self, tx: sa.Connection, caller: Identity, workspace: Workspace, purpose: Purpose) -> None:
         if store.delete_key(tx, caller.tenant_id, workspace.id, purpose):
             self._audit.record(tx, caller.tenant_id, caller.username, f"{purpose}-key.delete", workspace.name)
+
+
+def _poll_seconds(given: int | None) -> int | None:
+    if given is None or given < 0:
+        return None
+    if given and not SHORTEST_POLL <= given <= LONGEST_POLL:
+        message = f"{given} seconds are no interval to look at a remote in"
+        raise InvalidInputError(
+            message,
+            remedy=f"give 0 for never, or {SHORTEST_POLL} to {LONGEST_POLL}",
+            violations=[FieldViolation("poll_seconds", message)],
+        )
+    return given
 
 
 def _find(tx: sa.Connection, tenant_id: str, id_or_name: str) -> Workspace:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
+from services.core.brake import USUAL, Brake
 from services.core.errors import InvalidInputError
 from services.core.formats import format_of
+from services.core.merge_rules import Rules, read_rules
 from services.core.paths import check_path, stem_of
 from services.core.values import Value
 
@@ -56,9 +58,19 @@ class Collection:
     new_path: str = ""
     schema: bytes = b""
     quality: bytes = b""
+    merge: bytes = b""
+    # Only validated records are published.
+    review_required: bool = False
+    # Where the schema is in the repository, from its root, and the blob it was read from; empty where it is not there.
+    schema_path: str = ""
+    schema_blob: str = ""
+    # How much an import may delete before a person has to confirm.
+    brake: Brake = USUAL
 
     def check(self) -> None:
         """Raise InvalidInputError, naming the setting, when a rule cannot work."""
+        read_rules(self.merge)
+        self.brake.check(self.name)
         if not _NAME.fullmatch(self.name):
             raise InvalidInputError(
                 f"'{self.name}' is no name for a collection",
@@ -72,6 +84,7 @@ class Collection:
                     f"'{pattern}' is no pattern for collection '{self.name}'",
                     remedy="write patterns relative to the folder, for example '*.json' or 'drafts/*.md'",
                 )
+        self._check_schema_path()
         fields = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
         if "id" not in fields:
             raise InvalidInputError(
@@ -84,6 +97,21 @@ class Collection:
                 remedy="let it end in .json, .yaml, .yml, .toml or .md",
             )
 
+    def _check_schema_path(self) -> None:
+        if not self.schema_path:
+            return
+        check_path(self.schema_path.encode(), what=f"the schema of collection '{self.name}'")
+        if not self.schema_path.endswith((".json", ".yaml", ".yml")):
+            raise InvalidInputError(
+                f"the schema '{self.schema_path}' of collection '{self.name}' ends in no known format",
+                remedy="let it end in .json, .yaml or .yml",
+            )
+        if self.schema and not self.schema_blob:
+            raise InvalidInputError(
+                f"collection '{self.name}' has a schema in its settings and one in the repository",
+                remedy="give either schema or schema_path",
+            )
+
     @property
     def template(self) -> str:
         """Give the path template of new files, relative to the folder."""
@@ -91,6 +119,11 @@ class Collection:
             return self.new_path
         suffix = next((p.rpartition(".")[2] for p in self.include if re.fullmatch(r".*\.\w+", p)), "md")
         return f"{{id}}.{suffix}"
+
+    @property
+    def rules(self) -> Rules:
+        """Give how fields merge; raise InvalidInputError when the setting cannot be read."""
+        return read_rules(self.merge)
 
     def contains(self, path: bytes) -> bool:
         """Say whether a path lies below the folder."""

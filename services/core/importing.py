@@ -14,7 +14,8 @@ from typing import TypeAlias
 import msgspec
 
 from services.core.formats import format_of
-from services.core.merge import MISSING, FieldConflict, agreed, holds, merge
+from services.core.merge import MISSING, FieldConflict, Outcome, agreed, holds, merge
+from services.core.merge_rules import USUAL, Rules
 from services.core.schema import NO_SCORE
 from services.core.values import Value, equal, loads
 
@@ -99,7 +100,8 @@ class ExistingRecord:
 class Upsert(msgspec.Struct, frozen=True, gc=False):
     """A record takes a file over. ``existing`` is None for a new one; ``value`` is the merged content.
 
-    Without a ``value`` the record becomes what the file holds.
+    Without a ``value`` the record becomes what the file holds. ``outcomes`` say what became of each field where
+    edits were merged.
     """
 
     existing: ExistingRecord | None
@@ -111,6 +113,7 @@ class Upsert(msgspec.Struct, frozen=True, gc=False):
     renamed: bool = False
     conflicts: tuple[FieldConflict, ...] = ()
     merged: bool = False
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +172,11 @@ class CollectionChange:
 _Candidate: TypeAlias = tuple[int, bytes, ParsedFile | ExistingRecord]
 
 
-def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> CollectionPlan:
-    """Give the plan of one collection. ``rank`` gives the pattern number of paths that did not change."""
+def plan_collection(change: CollectionChange, rank: Mapping[bytes, int], rules: Rules = USUAL) -> CollectionPlan:
+    """Give the plan of one collection. ``rank`` gives the pattern number of paths that did not change.
+
+    ``rules`` say how fields merge.
+    """
     plan = CollectionPlan()
     touched = {file.path for file in change.files} | change.removed
     by_id, by_path = _lookups(change.records)
@@ -190,7 +196,7 @@ def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> Coll
             plan.displaced += [owner] if owner else []
             owner = moved
         kept |= {owner.key} if owner else set()
-        plan.upserts.append(take_over(owner, winner))
+        plan.upserts.append(take_over(owner, winner, rules))
     for record in by_path.values():
         if record.path in touched and record.key not in kept:
             _lose(record, plan)
@@ -198,7 +204,7 @@ def plan_collection(change: CollectionChange, rank: Mapping[bytes, int]) -> Coll
     return plan
 
 
-def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
+def take_over(existing: ExistingRecord | None, file: ParsedFile, rules: Rules = USUAL) -> Upsert:
     """Merge a file into its record; nothing that the database has pending is lost."""
     if existing is None or existing.gone:
         return Upsert(existing, file)
@@ -208,10 +214,10 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
         changed = existing.content != file.content and not equal(existing.value(), file.value())
         return Upsert(existing, file, content_changed=changed, renamed=renamed)
     theirs = file.value()
-    merged = proposal is not None and proposal.value is not None and holds(proposal.base, proposal.value, theirs)
+    merged = _is_merged(proposal, theirs, rules)
     base = existing.base()
     if existing.deleted:
-        known = _agreed(base, {}, proposal, theirs)
+        known = _agreed(base, {}, proposal, theirs, rules)
         conflict = FieldConflict("", base, MISSING, theirs)
         return Upsert(
             existing,
@@ -223,11 +229,12 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
             renamed=renamed,
             conflicts=() if equal(known, theirs) else (conflict,),
             merged=merged,
+            outcomes=() if equal(known, theirs) else (Outcome("", base, MISSING, theirs, MISSING, "conflict"),),
         )
     ours = existing.value()
     if not existing.dirty and (proposal is None or proposal.value is None):
         return Upsert(existing, file, content_changed=not equal(ours, theirs), renamed=renamed, merged=merged)
-    result = merge(_agreed(base, ours, proposal, theirs), ours, theirs)
+    result = merge(_agreed(base, ours, proposal, theirs, rules), ours, theirs, rules)
     return Upsert(
         existing,
         file,
@@ -237,6 +244,7 @@ def take_over(existing: ExistingRecord | None, file: ParsedFile) -> Upsert:
         renamed=renamed,
         conflicts=result.conflicts,
         merged=merged,
+        outcomes=result.outcomes,
     )
 
 
@@ -292,10 +300,18 @@ def _agreed(
     ours: dict[str, Value],
     proposal: Proposal | None,
     theirs: dict[str, Value],
+    rules: Rules,
 ) -> dict[str, Value]:
     if proposal is None or proposal.value is None:
         return base
-    return agreed(base, ours, proposal.base, proposal.value, theirs)
+    return agreed(base, ours, proposal.base, proposal.value, theirs, rules)
+
+
+def _is_merged(proposal: Proposal | None, theirs: dict[str, Value], rules: Rules) -> bool:
+    """Say whether a file holds what an open publication made of its record."""
+    if proposal is None or proposal.value is None:
+        return False
+    return holds(proposal.base, proposal.value, theirs, rules)
 
 
 def _candidates(change: CollectionChange, plan: CollectionPlan) -> dict[str, list[_Candidate]]:

@@ -10,6 +10,8 @@ from services.git.commits import Person
 from services.git.failures import GitFailed
 from services.git.history import read_file
 from services.git.mirror import Mirror
+from services.git.supplying import supply_reachable
+from services.git.versions import names_of
 
 _HEAD: Final = re.compile(rb"([0-9a-f]{40}) (\d+) (\d+)")
 _TOO_FAR: Final = re.compile(r"has only (\d+) lines?")
@@ -49,13 +51,15 @@ def blame(mirror: Mirror, commit: str, path: bytes, first: int, last: int) -> It
     file = read_file(mirror, commit, path)
     if not file.content:
         return
+    if mirror.partial:
+        supply_reachable(mirror, commit, (), names_of(mirror, commit, path))
     lines = [f"-L{first or 1},{last or ''}"] if first or last else []
     args: list[str | bytes] = ["blame", "--porcelain", "--no-progress", *lines, commit, "--", path]
     yield from mirror.healing_stream(lambda: _blame(mirror, args))
 
 
 def _blame(mirror: Mirror, args: Sequence[str | bytes]) -> Iterator[Hunk]:
-    with mirror.runner.start(args, at=mirror.path) as (process, watched):
+    with mirror.runner.start(args, at=mirror.path, remote=mirror.promising()) as (process, watched):
         process.keep_stderr()
         yield from _hunks(process.stdout)
         done = process.finish()

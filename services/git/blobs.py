@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from services.git.failures import GitFailed, local_error, unreadable
 from services.git.mirror import Mirror
 from services.git.objects import ABSENT, CONTINUED
+from services.git.supplying import supply
 
 BATCH_BYTES: Final = 1024 * 1024 - 2048
 MAX_BLOB_BYTES: Final = 10 * 1024 * 1024
@@ -29,12 +30,14 @@ def read_blobs(mirror: Mirror, oids: Sequence[str], limit: int) -> Iterator[Batc
     mirror.ensure()
     given = _Given()
     try:
+        supply(mirror, oids)
         yield from _read(mirror, oids, limit, given)
     except GitFailed as failure:
         if given.within:
             raise local_error(failure) from None
         mirror.heal(failure)
         try:
+            supply(mirror, oids[given.blobs :])
             yield from _read(mirror, oids[given.blobs :], limit, _Given())
         except GitFailed as again:
             raise unreadable(again) from None

@@ -1,7 +1,6 @@
 """From messages to domain values and back."""
 
 from collections.abc import Generator, Iterable, Iterator
-from itertools import chain
 from typing import Final, TypeVar
 
 from protos.common.v1 import common_pb2
@@ -18,7 +17,7 @@ from services.git.tree_diff import Change
 
 _R = TypeVar("_R")
 
-MAX_OIDS: Final = 5000
+MAX_OIDS: Final = 10_000
 CHANGES_A_MESSAGE: Final = 5000
 _CHANGES_BYTES: Final = 1024 * 1024
 _CHANGE_OVERHEAD: Final = 110
@@ -65,17 +64,8 @@ def person(value: common_pb2.Person, field: str) -> commits.Person:
 def oids(request: git_pb2.ReadBlobsRequest) -> list[str]:
     """Give the blobs of a request; raise InvalidInputError for more than MAX_OIDS or a bad name."""
     if len(request.oids) > MAX_OIDS:
-        raise InvalidInputError(f"more than {MAX_OIDS} blobs in one message", remedy="send several messages")
+        raise InvalidInputError(f"more than {MAX_OIDS} blobs in one call", remedy="make several calls")
     return [names.oid(oid, "oids") for oid in request.oids]
-
-
-def first_blobs(
-    requests: Iterator[git_pb2.ReadBlobsRequest],
-) -> Iterator[tuple[git_pb2.ReadBlobsRequest, list[str]]]:
-    """Give each request with the blobs it names; the first request alone names workspace and limit."""
-    first = next(requests, None)
-    for request in chain([first] if first else [], requests):
-        yield first or request, oids(request)
 
 
 def folders(values: Iterable[bytes]) -> list[bytes]:

@@ -13,6 +13,7 @@ from services.git.making import Edit
 from services.git.mirror import Mirror
 from services.git.packs import Kind, object_name
 from services.git.runner import Argument
+from services.git.supplying import supply_changed
 
 DEFAULT_BYTES: Final = 10 * 1024 * 1024
 MOST_BYTES: Final = 100 * 1024 * 1024
@@ -36,6 +37,7 @@ class Shape:
 def between(mirror: Mirror, old: str, new: str, shape: Shape) -> Iterator[tuple[bytes, bool]]:
     """Give the diff of two commits or trees in pieces, and with each whether the diff was cut off after it."""
     roots = mirror.healing(lambda: [_root(mirror, old), _root(mirror, new)])
+    mirror.healing(lambda: supply_changed(mirror, roots[0], roots[1], shape.paths, renames=False))
     yield from _diff(mirror, roots, shape, _PLAIN_PATHS)
 
 
@@ -98,7 +100,7 @@ def _diff(mirror: Mirror, roots: Sequence[str], shape: Shape, extra: dict[str, s
 def _pieces(
     mirror: Mirror, args: Sequence[Argument], limit: int, extra: dict[str, str]
 ) -> Iterator[tuple[bytes, bool]]:
-    with mirror.runner.start(args, at=mirror.path, extra=extra) as (process, watched):
+    with mirror.runner.start(args, at=mirror.path, remote=mirror.promising(), extra=extra) as (process, watched):
         process.keep_stderr()
         room = limit
         while data := process.stdout.read(_CHUNK):

@@ -64,6 +64,9 @@ _NO_NETWORK: Final = re.compile(
 _NO_BRANCH: Final = re.compile(r"couldn't find remote ref|Remote branch .* not found")
 
 
+_NOT_OURS: Final = re.compile(r"not our ref ([0-9a-f]{40})")
+_NO_NAMES: Final = re.compile(r"Server does not allow request for unadvertised object")
+_PROMISED: Final = re.compile(r"from promisor remote")
 _LACKS_OBJECTS: Final = re.compile(r"Unable to find [0-9a-f]{40} under|Cannot obtain needed")
 _AUTH_STATUS: Final = re.compile(r"returned error: 40[13]")
 
@@ -166,7 +169,7 @@ class GitFailed(LockstepError):  # noqa: N818  it names what happened, as the er
 
     reason = "GIT_FAILED"
 
-    def __init__(self, command: str, code: int, said: str, *, overdue: bool = False) -> None:
+    def __init__(self, command: str, code: int, said: str, *, overdue: bool = False, swollen: bool = False) -> None:
         """Take git's command, exit code (negative: the signal that ended it) and standard error."""
         last = next((line for line in reversed(said.splitlines()) if line.strip()), "it gave no reason")
         how = f"was ended by signal {-code}" if code < 0 else f"failed with code {code}"
@@ -175,11 +178,17 @@ class GitFailed(LockstepError):  # noqa: N818  it names what happened, as the er
         self.code = code
         self.said = said
         self.overdue = overdue
+        self.swollen = swollen
 
     @property
     def damaged(self) -> bool:
         """Say whether the mirror itself seems to be broken."""
         return bool(_DAMAGED.search(self.said)) and not _DISK.search(self.said)
+
+    @property
+    def unkept_promise(self) -> bool:
+        """Say whether the remote did not give what a partial mirror lacks."""
+        return bool(_PROMISED.search(self.said))
 
     @property
     def unknown_object(self) -> bool:
@@ -189,6 +198,8 @@ class GitFailed(LockstepError):  # noqa: N818  it names what happened, as the er
 
 def at_remote(failure: GitFailed, url: str) -> LockstepError:
     """Give the domain error of a git that spoke to a remote."""
+    if failure.swollen:
+        return too_many_refs(url)
     local = local_error(failure)
     if local is not failure:
         return local
@@ -205,6 +216,28 @@ def at_remote(failure: GitFailed, url: str) -> LockstepError:
         if words.search(own):
             return make(url)
     return failure if failure.damaged else remote_broken(failure, url)
+
+
+def too_many_refs(url: str) -> StateError:
+    """Say that a remote lists more than git, or this service, may keep in memory."""
+    return StateError(
+        f"{url} lists more branches and tags than fit into memory",
+        remedy="check the address with `git ls-remote`; a repository that has so many needs cleaning up",
+        reason="TOO_MANY_REFS",
+    )
+
+
+def no_such_objects(failure: GitFailed, url: str) -> LockstepError | None:
+    """Say that a remote has promised an object and does not give it; None where it failed for another reason."""
+    if found := _NOT_OURS.search(failure.said):
+        return NotFoundError(f"{url} does not have {found[1]}", reason="NO_OBJECT", metadata={"oid": found[1]})
+    if _NO_NAMES.search(failure.said):
+        return StateError(
+            f"{url} does not give the contents of files by name, which a partial clone asks for",
+            remedy="fetch all of it with `lockstep workspace set NAME --no-partial-clone`",
+            reason="NO_PARTIAL_CLONE",
+        )
+    return None
 
 
 def remote_broken(failure: GitFailed, url: str) -> StateError:

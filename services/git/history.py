@@ -10,11 +10,13 @@ from services.git.failures import GitFailed, unreadable
 from services.git.mirror import Mirror
 from services.git.objects import Reader
 from services.git.paging import page_size, page_token, skipped
+from services.git.supplying import supply, supply_changed
 from services.git.tree_diff import Change
 
 # A message of gRPC takes 12 MiB; bytes that are no UTF-8 grow to three when they are replaced.
 _MAX_COMMIT_BYTES: Final = 256 * 1024
 _PAGE_BYTES: Final = 2 * 1024 * 1024
+_SUBMODULE: Final = b"160000"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def changed_paths(
     sent = False
     for attempt in (1, 2):
         try:
+            if find_renames:
+                supply_changed(mirror, before, after, folders, renames=True)
             for change in tree_diff.changes(mirror, before, after, folders, find_renames=find_renames):
                 sent = True
                 yield change
@@ -132,6 +136,8 @@ def _read_file(mirror: Mirror, commit: str, path: bytes) -> File:
         if entry is None:
             raise no_file(commit, path)
         mode, oid = entry[0], entry[2].hex()
+        if not trees.is_tree(mode) and mode != _SUBMODULE:
+            supply(mirror, [oid])
         (info,) = reader.info([oid])
         if info.kind != "blob":
             raise no_file(commit, path)

@@ -23,7 +23,7 @@ from typing import Final
 import structlog
 
 from services.core.errors import InvalidInputError, LockstepError
-from services.git import names, upkeep
+from services.git import names, partial, upkeep
 from services.git.locks import Held
 from services.git.mirror import Mirror, Parts
 from services.runtime.context import Call, current_call, enter
@@ -124,11 +124,20 @@ class Housekeeping:
             return
         upkeep.sweep_abandoned(mirror.path, self._clock())
         if upkeep.count_packs(mirror.path) > FEW_PACKS:
-            mirror.runner.run(["repack", "-d", "-l", "-q", "--geometric=2"], at=mirror.path)
+            self._put_together(mirror)
         if upkeep.graph_is_old(mirror.path):
             mirror.runner.run(["commit-graph", "write", "--reachable", "--no-progress"], at=mirror.path)
-        if upkeep.dropped_before(mirror.path, self._clock() - DROP_DAYS * _DAY):
+        if not mirror.partial and upkeep.dropped_before(mirror.path, self._clock() - DROP_DAYS * _DAY):
             self._drop_unreachable(mirror)
+
+    @staticmethod
+    def _put_together(mirror: Mirror) -> None:
+        if mirror.partial:
+            # What is promised has to stay in packs of its own, which a geometric repack does not see to.
+            args = ["repack", "-a", "-d", "-k", "-l", "-q", "--threads=1", "--no-write-bitmap-index"]
+            mirror.runner.run(args, at=mirror.path, remote=partial.PROMISE)
+        else:
+            mirror.runner.run(["repack", "-d", "-l", "-q", "--geometric=2"], at=mirror.path)
 
     def _drop_unreachable(self, mirror: Mirror) -> None:
         with giving_way(mirror) as held:

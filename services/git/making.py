@@ -13,6 +13,7 @@ from services.git.failures import GitFailed
 from services.git.mirror import Mirror
 from services.git.objects import Reader
 from services.git.packs import PackWriter, object_name
+from services.git.supplying import supply_merge
 
 # The content of a root tree, what reads a tree and what writes one, to the content after a change.
 ChangeTree: TypeAlias = Callable[[bytes, trees.ReadTree, trees.WriteTree], bytes]
@@ -76,6 +77,7 @@ def create_merge(
     if mirror.healing(lambda: is_ancestor(mirror, theirs, ours)):
         return ours
     mirror.check_room()
+    mirror.healing(lambda: supply_merge(mirror, ours, theirs))
     with mirror.writing() as held:
         args = [
             "merge-tree",
@@ -85,7 +87,9 @@ def create_merge(
             "--no-messages",
             "--allow-unrelated-histories",
         ]
-        done = mirror.runner.run([*args, ours, theirs], at=mirror.path, keep_fd=held.fd, good=(0, 1))
+        args += [ours, theirs]
+        promising = mirror.promising()
+        done = mirror.runner.run(args, at=mirror.path, remote=promising, keep_fd=held.fd, good=(0, 1))
         tree, *paths = done.stdout.split(b"\0")
         if done.code:
             raise _conflict(ours, theirs, [path for path in paths if path])

@@ -6,6 +6,7 @@ never seen; the target branch is at ``refs/remotes/target/<branch>``; what Locks
 """
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -14,13 +15,14 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
+
+import structlog
 
 from services.core.errors import LockstepError, NotFoundError, StateError, UnavailableError
-from services.git import commits, names, transfer, upkeep
-from services.git.failures import GitFailed, local_error, lost, remote_broken, unknown_commit, unreadable
+from services.git import commits, names, partial, transfer, upkeep
+from services.git.failures import GitFailed, at_remote, local_error, lost, remote_broken, unknown_commit, unreadable
 from services.git.locks import Held, WriterLocks
 from services.git.objects import Info, ObjectPool
 from services.git.ports import RemoteAddress, Workspaces
@@ -32,6 +34,8 @@ from services.git.ssh_keys import SshKey
 from services.git.transfer import Step
 
 _T = TypeVar("_T")
+
+log = structlog.get_logger(__name__)
 
 TARGET: Final = "refs/remotes/target/"
 SEEN: Final = "refs/lockstep/seen/"
@@ -103,7 +107,22 @@ class Mirror:
     def signer(self) -> commits.Sign | None:
         """Give what signs the workspace's commits; None when it has no key for that."""
         key = self.address().signing_key
-        return partial(signature, SshKey(key)) if key else None
+        return functools.partial(signature, SshKey(key)) if key else None
+
+    def remotes(self) -> list[Remote]:
+        """Give the workspace's remotes, the target first."""
+        address = self.address()
+        judged = (target_of(address, self.runner.policy), push_of(address, self.runner.policy))
+        return list({remote.url: remote for remote in judged}.values())
+
+    @property
+    def partial(self) -> bool:
+        """Say whether contents of files may be missing here, which the remote has."""
+        return partial.is_partial(self.path)
+
+    def promising(self) -> Remote | None:
+        """Give what git asks for contents that are missing here; None where the mirror is whole."""
+        return partial.promising(self.target()) if self.partial else None
 
     def exists(self) -> bool:
         """Say whether there is a mirror."""
@@ -167,10 +186,11 @@ class Mirror:
         """Bring the mirror up to date with its target branch; nothing is fetched when it is already."""
         with self.credentials_checked():
             branch = self.address().branch
-            head = self.remote_head()
-            if self.exists() and self.path not in self._parts.suspects and self._stands_at(branch, head):
-                self._used()
-                return Fetched(head, head, cloned=False)
+            if self.exists() and self._as_asked() and self.path not in self._parts.suspects:
+                head = self.remote_head()
+                if self._stands_at(branch, head):
+                    self._used()
+                    return Fetched(head, head, cloned=False)
             with self.writing() as held:
                 return (yield from self._fetch(branch, held))
 
@@ -222,6 +242,8 @@ class Mirror:
         Nothing is done when somebody else has rebuilt it since ``ensure``. What looks damaged again soon after a
         rebuild is the repository's own fault (StateError, reason BAD_OBJECTS): it is not cloned over and over.
         """
+        if failure.unkept_promise:
+            raise at_remote(failure, self.target().url)
         error = local_error(failure)
         if error is not failure or failure.unknown_object or not failure.damaged:
             raise error
@@ -280,6 +302,23 @@ class Mirror:
         if upkeep.count_packs(self.path) > upkeep.MANY_PACKS:
             self._parts.wanted.set()
 
+    def transfer(self, remote: Remote, specs: Sequence[str | bytes], held: Held) -> Generator[Step, None, bool]:
+        """Fetch refspecs from a remote into the mirror, in the way that it was made."""
+        return transfer.fetch(self.runner, self.path, remote, specs, held.fd, filtered=self.partial)
+
+    def within_quota(self, steps: Generator[Step, None, _T], going: int = 0) -> Generator[Step, None, _T]:
+        """Give the steps of a transfer and what it gives; end it when the tenant's mirrors become too large."""
+        looked = time.monotonic()
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return cast("_T", end.value)
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                looked = time.monotonic()
+                self.check_room(going)
+            yield step
+
     def drop(self) -> None:
         """Remove the mirror, and with it what is remembered of the workspace's remotes."""
         self._parts.workspaces.forget(*self._ids)
@@ -312,7 +351,7 @@ class Mirror:
         return self.ref(TARGET + branch) == head and self.has_commit(head)
 
     def _fetch(self, branch: str, held: Held) -> Generator[Step, None, Fetched]:
-        if not self.exists() or not self._sound():
+        if not self.exists() or not self._as_asked() or not self._sound():
             return (yield from self._clone(branch, held))
         self.check_room()
         old = self.ref(TARGET + branch)
@@ -320,7 +359,7 @@ class Mirror:
             self._drop_other_branches()
         spec = f"+refs/heads/{branch}:{TARGET}{branch}"
         try:
-            yield from transfer.fetch(self.runner, self.path, self.target(), [spec], held.fd)
+            yield from self.transfer(self.target(), [spec], held)
         except GitFailed as failure:
             if not failure.damaged:
                 raise
@@ -340,8 +379,12 @@ class Mirror:
             spec = f"+refs/heads/{branch}:{TARGET}{branch}"
             going = size_of(self.path)
             self.check_room(going)
-            with contextlib.closing(transfer.fetch(self.runner, place, self.target(), [spec], held.fd)) as steps:
-                yield from self._within_quota(steps, going)
+            wanted = self.address().partial_clone
+            fetching = transfer.fetch(self.runner, place, self.target(), [spec], held.fd, filtered=wanted)
+            with contextlib.closing(fetching) as steps:
+                filtered = yield from self.within_quota(steps, going)
+            if wanted:
+                self._mark(place, filtered=filtered)
             self.check_room(going)
             self.remove()
             place.rename(self.path)
@@ -357,13 +400,14 @@ class Mirror:
             shutil.rmtree(place, ignore_errors=True)
         return Fetched("", self.ref(TARGET + branch), cloned=True)
 
-    def _within_quota(self, steps: Iterator[Step], going: int) -> Iterator[Step]:
-        looked = time.monotonic()
-        for step in steps:
-            if time.monotonic() - looked > _LOOK_SECONDS:
-                looked = time.monotonic()
-                self.check_room(going)
-            yield step
+    def _mark(self, place: Path, *, filtered: bool) -> None:
+        partial.mark(place, filtered=filtered)
+        if not filtered:
+            log.warning("the remote offers no partial clone, all of it was fetched", url=self.target().url)
+
+    def _as_asked(self) -> bool:
+        """Say whether the mirror was made as the workspace is set now: partial, or whole."""
+        return partial.was_asked_for(self.path) == self.address().partial_clone
 
     def _sound(self) -> bool:
         """Look for damage where something was missing before."""
@@ -374,17 +418,15 @@ class Mirror:
 
     def _connected(self) -> bool:
         args = ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"]
-        return self.runner.run(args, at=self.path, good=range(256)).code == 0
+        promise = partial.PROMISE if self.partial else None
+        return self.runner.run(args, at=self.path, remote=promise, good=range(256)).code == 0
 
     def _fetch_by_name(self, oid: str) -> None:
-        address = self.address()
-        policy = self.runner.policy
-        remotes = {r.url: r for r in (push_of(address, policy), target_of(address, policy))}
         self.check_room()
         with self.writing() as held:
-            for remote in remotes.values():
+            for remote in reversed(self.remotes()):
                 try:
-                    for _ in transfer.fetch(self.runner, self.path, remote, [f"{oid}:{SEEN}{oid}"], held.fd):
+                    for _ in self.transfer(remote, [f"{oid}:{SEEN}{oid}"], held):
                         pass
                 except UnavailableError:
                     raise

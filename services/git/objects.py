@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-from services.core.errors import InvalidInputError, NotFoundError
+from services.core.errors import InvalidInputError, NotFoundError, StateError
 from services.git.failures import GitFailed
 from services.git.runner import Argument, Process, Runner
 from services.runtime.context import current_call
@@ -34,6 +34,8 @@ _SMALLEST_PIPE: Final = 4096
 ABSENT: Final = -1
 OTHER: Final = -2
 CONTINUED: Final = -3
+# A folder of three million files.
+MOST_BYTES: Final = 128 * 1024 * 1024
 _REAP_SECONDS: Final = 1.0
 CAT_FILE: Final[tuple[Argument, ...]] = ("cat-file", "--batch-command", "--buffer")
 
@@ -73,9 +75,10 @@ class Reader:
         return [words[0].decode("ascii") if words[1:2] == [b"tree"] else "" for words in answers]
 
     def contents(self, oids: Sequence[str], limit: int | None = None) -> Iterator[tuple[Info, bytes]]:
-        """Give whole objects, in order; all of them must be there and fit into memory.
+        """Give whole objects, in order; all of them must be there.
 
-        With a limit, of larger ones their first ``limit`` bytes.
+        With a limit, of larger ones their first ``limit`` bytes. Raises StateError (reason BAD_OBJECTS) for one of
+        more than MOST_BYTES, which no folder and no commit has that people made.
         """
         read = self.process.stdout.read
         for window in self._windows("contents", oids):
@@ -89,6 +92,8 @@ class Reader:
                     self._skip(info.size - len(data) + 1)
                     yield info, data
                     continue
+                if info.size > MOST_BYTES:
+                    raise _too_large(info)
                 data = read(info.size + 1)
                 if len(data) != info.size + 1:
                     self.broken()
@@ -177,6 +182,15 @@ class Reader:
             code = self.process.popen.wait(_REAP_SECONDS) or code
         # Unless something ended it, the likeliest reason is an object that cannot be unpacked.
         raise GitFailed(str(self.args[0]), code, "fatal: failed to read object")
+
+
+def _too_large(info: Info) -> StateError:
+    what = "folder" if info.kind == "tree" else info.kind
+    return StateError(
+        f"the {what} {info.oid} of the repository has {info.size} bytes, more than the {MOST_BYTES} that are read",
+        remedy="divide it; in a folder of millions of files, put them into folders by year or by letter",
+        reason="BAD_OBJECTS",
+    )
 
 
 def _capacity(process: Process) -> int:

@@ -35,7 +35,8 @@ class RemoteAddress:
     ``target_url`` is imported from and proposed to, ``push_url`` is pushed to; both are the same where
     there is no fork. ``branch`` is the target branch. Token and user name are for both, and so are the key and
     the host keys, lines of a known_hosts file, where they are reached over ssh. ``signing_key`` signs commits.
-    Keys are in OpenSSH form; an empty one means that there is none.
+    Keys are in OpenSSH form; an empty one means that there is none. ``partial_clone`` leaves the contents of
+    files at the remote until they are read.
     """
 
     target_url: str
@@ -46,6 +47,7 @@ class RemoteAddress:
     ssh_key: Token = field(default_factory=lambda: Token(""))
     known_hosts: str = ""
     signing_key: Token = field(default_factory=lambda: Token(""))
+    partial_clone: bool = False
 
 
 class Workspaces(Protocol):

@@ -8,6 +8,7 @@ from services.git.failures import GitFailed, unknown_commit
 from services.git.making import is_ancestor
 from services.git.mirror import Mirror
 from services.git.remotes import Remote
+from services.git.supplying import supply_reachable
 from services.git.transfer import Step
 
 
@@ -19,6 +20,7 @@ def push(mirror: Mirror, remote: Remote, branch: str, new: str, expected_old: st
     NOT_FAST_FORWARD when commits would be taken away from the branch.
     """
     _must_have(mirror, new)
+    mirror.healing(lambda: _supply(mirror, remote, new))
     try:
         return (yield from _push(mirror, remote, branch, new, expected_old))
     except GitFailed as failure:
@@ -34,6 +36,20 @@ def _push(mirror: Mirror, remote: Remote, branch: str, new: str, expected_old: s
             return _nothing_to_move(mirror, remote, branch, new, expected_old)
         with mirror.writing() as held:
             return (yield from transfer.push(mirror.runner, mirror.path, remote, branch, new, expected_old, held.fd))
+
+
+def _supply(mirror: Mirror, remote: Remote, new: str) -> None:
+    """Get for a partial mirror what it has to send: what is neither in it nor on the remote that is pushed to."""
+    if not mirror.partial:
+        return
+    heads = mirror.remote_refs(remote, ["refs/heads/*"])
+    target = heads.get(f"refs/heads/{mirror.address().branch}".encode(), "")
+    if target and not mirror.has_commit(target):
+        # Nothing of what the branch that it stands on has need be sent, wherever that is now.
+        for _ in mirror.fetch():
+            pass
+    known = list(dict.fromkeys(heads.values()))
+    supply_reachable(mirror, new, [info.oid for info in mirror.info(known) if info.kind == "commit"])
 
 
 def push_now(mirror: Mirror, remote: Remote, branch: str, new: str, expected_old: str) -> bool:

@@ -37,7 +37,8 @@ class Policy:
     ``allowed_protocols`` of "https", "ssh", "http", "file"; plain http reaches loopback hosts, and others only
     without credentials and with ``allow_private_addresses``. ``timeout_seconds`` is the longest a git
     process may run; ``lock_seconds`` the longest a writer waits for another one on the same workspace;
-    ``quota_bytes`` what the mirrors of one tenant may take, 0 for any number.
+    ``quota_bytes`` what the mirrors of one tenant may take, 0 for any number; ``remote_memory_bytes`` the most that
+    git may hold of what a remote lists.
     """
 
     allowed_protocols: frozenset[str] = frozenset({"https"})
@@ -46,6 +47,7 @@ class Policy:
     lock_seconds: float = 30.0
     max_file_bytes: int = 10 * 1024 * 1024
     quota_bytes: int = 0
+    remote_memory_bytes: int = 1024 * 1024 * 1024
 
     @classmethod
     def standalone(cls) -> "Policy":
@@ -169,6 +171,7 @@ def _over_ssh(url: str, ssh: Ssh, policy: Policy) -> Remote:
             reason="REMOTE_AUTH",
         )
     options = [] if address.user else [f"User={DEFAULT_SSH_USER}"]
+    found: list[str] = []
     if not policy.allow_private_addresses:
         found = _lookup(address.host, address.port)
         if not found or not all(map(addresses.is_public, found)):
@@ -176,9 +179,9 @@ def _over_ssh(url: str, ssh: Ssh, policy: Policy) -> Remote:
                 f"the host {address.host} has an address inside a private network, or none",
                 "ask the operator to set git.allow_private_addresses",
             )
-        # ssh looks for the host's keys under its name still, and connects to the address that was judged.
-        options += [f"HostName={found[0]}", f"HostKeyAlias={address.known_as}"]
-    return Remote(url, ssh=replace(ssh, options=tuple(options)))
+        # ssh looks for the host's keys under its name still, and connects to an address that was judged.
+        options.append(f"HostKeyAlias={address.known_as}")
+    return Remote(url, ssh=replace(ssh, options=tuple(options), addresses=tuple(found), port=address.port))
 
 
 def _not_allowed(scheme: str, policy: Policy) -> InvalidInputError:

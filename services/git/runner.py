@@ -109,6 +109,14 @@ class Process:
         """The pipe out of git."""
         return _pipe(self.popen.stdout)
 
+    def say(self, data: bytes) -> None:
+        """Write all of standard input and close it; what nobody reads is lost, and the exit code says why."""
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.write(data)
+            self.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.close()
+
     def keep_stderr(self) -> None:
         """Collect git's words in the background while stdout is read."""
         self._start_drain(_pipe(self.popen.stderr))
@@ -188,7 +196,7 @@ class Runner:
         """
         with _transport(remote) as extra:
             process = self._spawn(args, at, remote, extra, want_stdin=stdin is not None, keep_fd=keep_fd)
-            with self._watched(process) as watched:
+            with self._watched(process, remote) as watched:
                 out, err = process.popen.communicate(stdin)
                 done = Finished(process.popen.returncode, out, process.scrub(err.decode("utf-8", "replace")))
                 self.judge(process, done, good, watched)
@@ -203,14 +211,18 @@ class Runner:
         remote: Remote | None = None,
         keep_fd: int | None = None,
         extra: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
     ) -> Iterator[tuple[Process, Watched]]:
         """Start git and give it while it runs; whatever happens, it has ended afterwards.
 
-        ``extra`` is added to its environment.
+        ``extra`` is added to its environment. ``stdin`` is for commands that read all of it before they answer.
         """
         with _transport(remote) as own:
-            process = self._spawn(args, at, remote, {**own, **(extra or {})}, want_stdin=False, keep_fd=keep_fd)
-            with self._watched(process) as watched:
+            environment = {**own, **(extra or {})}
+            process = self._spawn(args, at, remote, environment, want_stdin=stdin is not None, keep_fd=keep_fd)
+            with self._watched(process, remote) as watched:
+                if stdin is not None:
+                    process.say(stdin)
                 yield process, watched
 
     def open(self, args: Sequence[Argument], *, at: Path) -> Process:
@@ -223,7 +235,7 @@ class Runner:
             return
         watched.call.check()
         log.info("git failed", command=process.name, code=done.code, said=done.stderr[-_LOGGED:])
-        raise GitFailed(process.name, done.code, done.stderr, overdue=watched.overdue)
+        raise GitFailed(process.name, done.code, done.stderr, overdue=watched.overdue, swollen=watched.swollen)
 
     def close(self) -> None:
         """Let go of the watchdog and the home folder."""
@@ -232,8 +244,9 @@ class Runner:
         self._home.cleanup()
 
     @contextlib.contextmanager
-    def _watched(self, process: Process) -> Iterator[Watched]:
-        watched = self.watchdog.watch(process.popen, current_call(), self.policy.timeout_seconds)
+    def _watched(self, process: Process, remote: Remote | None) -> Iterator[Watched]:
+        memory = self.policy.remote_memory_bytes if remote and remote.url else 0
+        watched = self.watchdog.watch(process.popen, current_call(), self.policy.timeout_seconds, memory)
         try:
             yield watched
         finally:

@@ -74,14 +74,13 @@ class GitServicer(git_pb2_grpc.GitServiceServicer):
 
     def ReadBlobs(
         self,
-        request_iterator: Iterator[git_pb2.ReadBlobsRequest],
+        request: git_pb2.ReadBlobsRequest,
         context: grpc.ServicerContext,
     ) -> Iterator[git_pb2.ReadBlobsResponse]:
         """Stream blobs."""
-        for first, oids in convert.first_blobs(request_iterator):
-            mirror = self._read(first.workspace_id)
-            limit = first.max_blob_bytes or blobs.MAX_BLOB_BYTES
-            yield from map(convert.blob_batch, blobs.read_blobs(mirror, oids, limit))
+        mirror = self._read(request.workspace_id)
+        limit = request.max_blob_bytes or blobs.MAX_BLOB_BYTES
+        yield from map(convert.blob_batch, blobs.read_blobs(mirror, convert.oids(request), limit))
 
     def ReadFile(self, request: git_pb2.ReadFileRequest, context: grpc.ServicerContext) -> git_pb2.ReadFileResponse:
         """Read one file."""

@@ -8,6 +8,7 @@ secret.
 
 import contextlib
 import shlex
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,15 +45,22 @@ _OPTIONS: Final = (
     "ServerAliveInterval=15",
     "ServerAliveCountMax=4",
 )
+# How long one of several addresses may take before the next one is tried.
+_ANSWER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
 class Ssh:
-    """What it takes to reach one remote. ``options`` are the remote's own, in the words of ssh_config."""
+    """What it takes to reach one remote. ``options`` are the remote's own, in the words of ssh_config.
+
+    ``addresses`` are the ones that ssh may connect to, in this order, at ``port``; none where it may ask for itself.
+    """
 
     key: Token
     known_hosts: str
     options: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    port: int = 0
 
 
 @contextlib.contextmanager
@@ -67,12 +75,28 @@ def environment(ssh: Ssh) -> Iterator[dict[str, str]]:
             f"UserKnownHostsFile={_quoted(folder / 'known_hosts')}",
             f"IdentityFile={_quoted(folder / 'key.pub')}",
             f"IdentityAgent={_quoted(folder / 'agent')}",
+            *_pinned(ssh),
         )
         with serving(key, folder / "agent"):
             words = ["ssh", "-F", "/dev/null"]
             for option in (*_OPTIONS, *ssh.options, *own):
                 words += ["-o", option]
             yield {"GIT_SSH_COMMAND": shlex.join(words), "GIT_SSH_VARIANT": "ssh"}
+
+
+def _pinned(ssh: Ssh) -> list[str]:
+    """Give the one address that ssh takes: the first that answers, or the first for ssh to say what is wrong."""
+    first, *others = ssh.addresses or ("",)
+    if not first:
+        return []
+    found = next((address for address in ssh.addresses if _answers(address, ssh.port)), first) if others else first
+    return [f"HostName={found}"]
+
+
+def _answers(address: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address, port), _ANSWER_SECONDS):
+        return True
+    return False
 
 
 def _quoted(path: Path) -> str:

@@ -64,7 +64,7 @@ def _annotated(mirror: Mirror, remote: Remote, page: list[Tag]) -> list[Tag]:
     if missing:
         specs = [b"+%s%s:%s%s" % (_PREFIX, tag.name, _KEPT, tag.tag_oid.encode("ascii")) for tag in missing]
         with mirror.credentials_checked(), mirror.writing() as held:
-            for _ in transfer.fetch(mirror.runner, mirror.path, remote, specs, held.fd):
+            for _ in mirror.transfer(remote, specs, held):
                 pass
     return mirror.healing(lambda: _read(mirror, page))
 

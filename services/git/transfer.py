@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from services.core.errors import LockstepError, MovedError, NotFoundError, StateError
-from services.git.failures import GitFailed, at_remote, remote_broken
+from services.git import partial
+from services.git.failures import GitFailed, at_remote, no_such_objects, remote_broken, too_many_refs
 from services.git.remotes import Remote
 from services.git.runner import Argument, Finished, Runner
 
@@ -15,6 +16,17 @@ _PROGRESS: Final = re.compile(r"(?:remote: )?([A-Z][\w ]+):\s+(?:(\d+)% \((\d+)/
 _MOVED: Final = re.compile(
     r"stale info|fetch first|non-fast-forward|needs force|cannot lock ref|failed to (update|lock) ref"
     r"|incorrect old value|reference already exists|but expected",
+)
+# What a remote may list in one answer: about half a million refs.
+LISTED_BYTES: Final = 32 * 1024 * 1024
+_UNFILTERED: Final = re.compile(r"filtering not recognized by server")
+_FETCH: Final[tuple[Argument, ...]] = (
+    "fetch",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--progress",
+    "--no-recurse-submodules",
 )
 
 
@@ -32,24 +44,30 @@ def refs(runner: Runner, at: Path, remote: Remote, patterns: Sequence[str]) -> d
     """Ask a remote for the refs that match; give object names by full ref name."""
     at.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        done = runner.run(
-            ["ls-remote", "--quiet", "--refs", "--end-of-options", remote.url, *patterns],
-            at=at,
-            remote=remote,
-        )
+        return _listed(runner, at, remote, ["ls-remote", "--quiet", "--refs"], patterns)
     except GitFailed as failure:
         raise _asked(failure, remote.url) from None
-    lines = (line.partition(b"\t") for line in done.stdout.splitlines())
-    return {name: oid.decode("ascii") for oid, _, name in lines if name}
 
 
 def peeled_refs(runner: Runner, at: Path, remote: Remote, patterns: Sequence[str]) -> dict[bytes, str]:
     """Ask a remote for refs as ``refs`` does; what an annotated tag stands for comes as ``NAME^{}``, too."""
     try:
-        done = runner.run(["ls-remote", "--quiet", "--end-of-options", remote.url, *patterns], at=at, remote=remote)
+        return _listed(runner, at, remote, ["ls-remote", "--quiet"], patterns)
     except GitFailed as failure:
         raise at_remote(failure, remote.url) from None
-    lines = (line.partition(b"\t") for line in done.stdout.splitlines())
+
+
+def _listed(
+    runner: Runner, at: Path, remote: Remote, command: Sequence[str], patterns: Sequence[str]
+) -> dict[bytes, str]:
+    args = [*command, "--end-of-options", remote.url, *patterns]
+    with runner.start(args, at=at, remote=remote) as (process, watched):
+        process.keep_stderr()
+        text = process.stdout.read(LISTED_BYTES + 1)
+        if len(text) > LISTED_BYTES:
+            raise too_many_refs(remote.url)
+        runner.judge(process, process.finish(), (0,), watched)
+    lines = (line.partition(b"\t") for line in text.splitlines())
     return {name: oid.decode("ascii") for oid, _, name in lines if name}
 
 
@@ -82,20 +100,40 @@ def fetch(
     remote: Remote,
     refspecs: Sequence[str | bytes],
     fd: int,
-) -> Generator[Step, None, None]:
-    """Fetch refspecs into a mirror, giving git's progress. ``fd`` is the writer lock's, for git to inherit."""
-    options = [
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-auto-maintenance",
-        "--progress",
-        "--no-recurse-submodules",
-    ]
-    args: list[Argument] = ["fetch", *options, "--end-of-options", remote.url, *refspecs]
+    *,
+    filtered: bool = False,
+) -> Generator[Step, None, bool]:
+    """Fetch refspecs into a mirror, giving git's progress. ``fd`` is the writer lock's, for git to inherit.
+
+    ``filtered`` leaves the contents of files out where the remote knows how to; whether it did is given at the end.
+    """
+    options: list[Argument] = [*_FETCH, f"--filter={partial.FILTER}"] if filtered else [*_FETCH]
+    name, speaking = (partial.NAME, partial.promising(remote)) if filtered else (remote.url, remote)
     try:
-        yield from _steps(runner, args, mirror, remote, fd)
+        done = yield from _steps(runner, [*options, "--end-of-options", name, *refspecs], mirror, speaking, fd)
     except GitFailed as failure:
         raise at_remote(failure, remote.url) from None
+    return filtered and not _UNFILTERED.search(done.stderr)
+
+
+def fetch_objects(
+    runner: Runner,
+    mirror: Path,
+    remote: Remote,
+    oids: Sequence[str],
+    fd: int,
+) -> Generator[Step, None, None]:
+    """Fetch objects that a remote has promised, all in one request, giving git's progress; ``fd`` as for ``fetch``.
+
+    Raises NotFoundError (reason NO_OBJECT, its name as ``oid`` in the metadata) for one that the remote does not
+    have, StateError (reason NO_PARTIAL_CLONE) where the remote gives no objects by name.
+    """
+    args = [*_FETCH, f"--filter={partial.FILTER}", "--stdin", "--end-of-options", partial.NAME]
+    names = "".join(f"{oid}\n" for oid in oids).encode("ascii")
+    try:
+        yield from _steps(runner, args, mirror, partial.asked_by_name(remote), fd, stdin=names)
+    except GitFailed as failure:
+        raise no_such_objects(failure, remote.url) or at_remote(failure, remote.url) from None
 
 
 def push(
@@ -169,8 +207,9 @@ def _steps(
     remote: Remote,
     fd: int,
     good: Sequence[int] = (0,),
+    stdin: bytes | None = None,
 ) -> Generator[Step, None, Finished]:
-    with runner.start(args, at=mirror, remote=remote, keep_fd=fd) as (process, watched):
+    with runner.start(args, at=mirror, remote=remote, keep_fd=fd, stdin=stdin) as (process, watched):
         yield from _thinned(process.words())
         done = process.finish_words()
         runner.judge(process, done, good, watched)

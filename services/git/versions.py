@@ -13,6 +13,7 @@ _CHUNK: Final = 64 * 1024
 _MAX_COMMIT_BYTES: Final = 256 * 1024
 # A message of gRPC takes 12 MiB; bytes that are no UTF-8 grow to three when they are replaced.
 _PAGE_BYTES: Final = 2 * 1024 * 1024
+_MOST: Final = 2**31 - 1
 _NOTHING: Final = "0" * 40
 
 
@@ -60,6 +61,14 @@ def path_history(mirror: Mirror, commit: str, path: bytes, size: int, token: str
     return found, page_token(skip + len(found)) if len(listed) > len(found) else ""
 
 
+def names_of(mirror: Mirror, commit: str, path: bytes) -> list[bytes]:
+    """Give all names that a file had up to a commit."""
+    found = {path: None}
+    for entry in mirror.healing_stream(lambda: _entries(mirror, commit, path, 0, _MOST)):
+        found |= {name: None for name in (entry.path, entry.old_path) if name}
+    return list(found)
+
+
 def _entries(mirror: Mirror, commit: str, path: bytes, skip: int, count: int) -> Iterator[_Entry]:
     """Give some entries of the history.
 
@@ -67,7 +76,8 @@ def _entries(mirror: Mirror, commit: str, path: bytes, skip: int, count: int) ->
     """
     head: list[str | bytes] = ["log", "--follow", "-M", "-z", "--raw", "--no-abbrev", "--no-ext-diff", "--no-color"]
     args = [*head, "--no-decorate", "--no-show-signature", "--no-notes", f"--max-count={skip + count}", "--format=%H"]
-    with mirror.runner.start([*args, "--end-of-options", commit, "--", path], at=mirror.path) as (process, watched):
+    args = [*args, "--end-of-options", commit, "--", path]
+    with mirror.runner.start(args, at=mirror.path, remote=mirror.promising()) as (process, watched):
         process.keep_stderr()
         found = list(_read(process.stdout))
         mirror.runner.judge(process, process.finish(), (0,), watched)

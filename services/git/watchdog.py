@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.git.memory import held_bytes
 from services.runtime.context import Call
 
 TICK_SECONDS: Final = 0.05
@@ -22,12 +23,18 @@ GRACE_SECONDS: Final = 2.0
 
 @dataclass
 class Watched:
-    """One process under watch. ``overdue`` says that it was ended since its own time limit was up."""
+    """One process under watch.
+
+    ``overdue`` says that it was ended since its own time limit was up, ``swollen`` since it held more than
+    ``memory`` bytes (0: any number).
+    """
 
     process: "subprocess.Popen[bytes]"
     call: Call
     deadline: float
+    memory: int = 0
     overdue: bool = False
+    swollen: bool = False
     ending_since: float | None = None
     dead_since: float | None = field(default=None)
 
@@ -42,9 +49,9 @@ class Watchdog:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def watch(self, process: "subprocess.Popen[bytes]", call: Call, seconds: float) -> Watched:
-        """Look after a process until ``release``; it may live for ``seconds``."""
-        watched = Watched(process, call, time.monotonic() + seconds)
+    def watch(self, process: "subprocess.Popen[bytes]", call: Call, seconds: float, memory: int = 0) -> Watched:
+        """Look after a process until ``release``; it may live for ``seconds`` and hold ``memory`` bytes."""
+        watched = Watched(process, call, time.monotonic() + seconds, memory)
         with self._changed:
             self._watched[id(watched)] = watched
             if self._thread is None:
@@ -86,7 +93,8 @@ class Watchdog:
             return
         if one.ending_since is None:
             one.overdue = now > one.deadline
-            if one.overdue or one.call.ended.is_set() or one.call.remaining() == 0.0:
+            one.swollen = bool(one.memory) and held_bytes(one.process.pid) > one.memory
+            if one.overdue or one.swollen or one.call.ended.is_set() or one.call.remaining() == 0.0:
                 one.ending_since = now
                 signal_group(one.process, signal.SIGTERM)
         elif now - one.ending_since > GRACE_SECONDS:

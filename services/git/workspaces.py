@@ -43,6 +43,7 @@ class AuthWorkspaces:
             ssh_key=Token(answer.ssh_private_key),
             known_hosts=answer.known_hosts,
             signing_key=Token(answer.signing_private_key),
+            partial_clone=workspace.partial_clone,
         )
         if len(self._held) >= _MAX_REMEMBERED:
             self._held.clear()

@@ -1,10 +1,12 @@
 """Publications to messages."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from protos.common.v1 import common_pb2
 from protos.pr.v1 import pr_pb2
 from services.pr.model import Item, Publication, State
+from services.pr.planning import Plan
 
 _STATES: Final = {
     State.REQUESTED: pr_pb2.PUBLICATION_STATE_REQUESTED,
@@ -23,6 +25,7 @@ _PHASES: Final = {
     State.PUSHED: ("open", 3),
 }
 _PHASES_IN_ALL: Final = 4
+_MESSAGE_BYTES: Final = 1024 * 1024
 
 
 def publication(source: Publication) -> pr_pb2.Publication:
@@ -43,6 +46,8 @@ def publication(source: Publication) -> pr_pb2.Publication:
         created_at=source.created_at,
         updated_at=source.updated_at,
         error=source.error,
+        review_override=source.review_override,
+        awaiting_review=source.awaiting_review,
     )
 
 
@@ -52,6 +57,37 @@ def publication_with_items(source: Publication, items: list[Item]) -> pr_pb2.Pub
     message.body = source.body
     message.items.extend(_item(item) for item in items)
     return message
+
+
+def plan(source: Plan) -> Iterator[pr_pb2.PlanPublicationResponse]:
+    """Give a plan, then its files in messages of about 1 MiB each."""
+    preview = source.preview
+    head = pr_pb2.PublicationPlan(
+        target_oid=source.target_oid,
+        revision=preview.revision,
+        base_oid=preview.base_oid,
+        branch=source.branch,
+        title=source.title,
+        body=source.body,
+        records_count=len(preview.files),
+        left_out=[
+            pr_pb2.LeftOut(record_id=one.record_id, collection=one.collection, why=one.why, message=one.message)
+            for one in preview.left_out
+        ],
+        left_out_count=preview.left_out_count,
+        checks=[pr_pb2.Check(name=one.name, passed=one.passed, message=one.message) for one in source.checks],
+    )
+    yield pr_pb2.PlanPublicationResponse(plan=head)
+    batch, size = pr_pb2.PlannedFiles(), 0
+    for file in preview.files:
+        message = pr_pb2.PlannedFile(item=_item(file.item), diff=file.diff, diff_cut=file.cut)
+        if size and size + message.ByteSize() > _MESSAGE_BYTES:
+            yield pr_pb2.PlanPublicationResponse(files=batch)
+            batch, size = pr_pb2.PlannedFiles(), 0
+        batch.files.append(message)
+        size += message.ByteSize()
+    if size:
+        yield pr_pb2.PlanPublicationResponse(files=batch)
 
 
 def progress(source: Publication) -> common_pb2.Progress:
@@ -70,4 +106,5 @@ def _item(item: Item) -> pr_pb2.PublicationItem:
         blob_oid=item.blob_oid,
         merged_at=item.merged_at,
         title=item.title,
+        review=item.review,
     )

@@ -99,6 +99,6 @@ def _merge_commit(parts: Parts, publication: Publication, target: str) -> str:
                 remedy="merge the branch with git; Lockstep recognises it as merged",
                 reason="FOREIGN_COMMITS",
             ) from error
-    # The mirror was made anew since the publication was committed.
-    build(parts, publication)
-    return parts.git.merge(publication, ours=target, theirs=head, message=message)
+    # The mirror was made anew since the publication was committed; with another signing key it is another commit.
+    rebuilt, _ = build(parts, publication)
+    return parts.git.merge(publication, ours=target, theirs=rebuilt, message=message)

@@ -1,10 +1,10 @@
 """A publication as pr keeps it: where it stands, and what is to become of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from services.core.publication.content import Action, Author, PublishedRecord, Remark
+from services.core.publication.content import Action, Author, Override, PublishedRecord, Remark, ReviewName
 
 
 class State(StrEnum):
@@ -62,10 +62,17 @@ class Publication:
     records_count: int = 0
     merged_count: int = 0
     forge_merged_at: int = 0
+    # Counts looks at the forge; says nothing of the publication itself.
+    looks: int = field(default=0, compare=False)
     merger_name: str = ""
     merger_email: str = ""
     merge_time: int = 0
     merge_oid: str = ""
+    # Why records that are not validated are published too; and the ids of those that were left out for that.
+    review_override: str = ""
+    awaiting_review: tuple[str, ...] = ()
+    # The revision of the records' database that it was planned for; 0 where there was no plan.
+    expected_revision: int = 0
     error: str = ""
     needs_person: bool = False
 
@@ -79,15 +86,20 @@ class Publication:
         """Give who merges it."""
         return Author(self.merger_name, self.merger_email)
 
+    @property
+    def override(self) -> Override | None:
+        """Give who had records published that are not validated, and why; None where nobody had."""
+        return Override(self.creator_name, self.review_override) if self.review_override else None
+
     def asked_like(self, other: "Publication") -> bool:
         """Say whether both were asked for in the same words."""
-        return (self.workspace_id, self.record_ids, self.wanted_title, self.description, self.created_by) == (
-            other.workspace_id,
-            other.record_ids,
-            other.wanted_title,
-            other.description,
-            other.created_by,
-        )
+        return self.asked == other.asked
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """Give what was asked for, and by whom."""
+        words = (self.wanted_title, self.description, self.review_override, self.expected_revision)
+        return self.workspace_id, self.record_ids, *words, self.created_by
 
     @property
     def settled(self) -> bool:
@@ -116,6 +128,8 @@ class Item:
     conflicts_settled: int
     blob_oid: str = ""
     merged_at: int = 0
+    # How far its review had come; empty where none was asked for.
+    review: ReviewName = ""
 
     def published(self) -> PublishedRecord:
         """Give what the text of the pull request is written from."""
@@ -131,4 +145,5 @@ class Item:
             authors=self.authors,
             conflicts_settled=self.conflicts_settled,
             merged=self.merged_at > 0,
+            review=self.review,
         )

@@ -1,5 +1,6 @@
 """What callers may ask of publications; everything is checked and stored here, and done by the publisher."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import structlog
 from services.core.errors import BusyError, InvalidInputError, LockstepError, StateError
 from services.pr import closing, merge, steps
 from services.pr.model import SETTLED, Intent, Item, Publication, State
+from services.pr.planning import NO_ID, Plan, check_target, plan
 from services.pr.steps import Parts
 from services.pr.store import OvertakenError
 from services.runtime.context import current_call
@@ -24,6 +26,7 @@ LOOK_SECONDS: Final = 0.25
 WAIT_SECONDS: Final = 55.0
 MOST_DESCRIPTION: Final = 20_000
 MOST_TITLE: Final = 250
+MOST_REASON: Final = 500
 MOST_REQUEST_ID: Final = 128
 
 
@@ -36,6 +39,11 @@ class Asked:
     title: str
     description: str
     request_id: str
+    # Why records that are not validated are to be published too.
+    review_override: str = ""
+    # The commit of the target branch and the revision that a plan names; empty and 0 where there is no plan.
+    expected_target: str = ""
+    expected_revision: int = 0
 
 
 class Publications:
@@ -52,7 +60,8 @@ class Publications:
     def create(self, who: Identity, asked: Asked) -> Publication:
         """Store a publication and set its records aside; the rest goes on by itself.
 
-        Raises what sync finds (nothing pending, unknown ids, conflicts); no publication is left then.
+        Raises what sync finds (nothing pending, unknown ids, conflicts), and MovedError (reason PLAN_MOVED) when it is
+        not what was planned any more; no publication is left then.
         """
         _check(asked)
         new = self._new(who, asked)
@@ -60,6 +69,8 @@ class Publications:
         if stored is not new:
             return stored
         try:
+            if asked.expected_target:
+                check_target(self._parts, stored, asked.expected_target)
             planned = steps.reserve(self._parts, stored, None)
         except OvertakenError:
             return self._store.get(who.tenant_id, stored.id)
@@ -68,6 +79,11 @@ class Publications:
             raise
         self._worker.wake()
         return planned
+
+    def plan(self, who: Identity, asked: Asked) -> Plan:
+        """Say what ``create`` would publish; nothing is stored. Raises what sync finds."""
+        _check(asked)
+        return plan(self._parts, dataclasses.replace(self._new(who, asked), id=NO_ID))
 
     def get(self, who: Identity, workspace_id: str, name: str) -> tuple[Publication, list[Item]]:
         """Give a publication by id or number, with its records."""
@@ -157,6 +173,8 @@ class Publications:
             record_ids=asked.record_ids,
             wanted_title=asked.title,
             description=asked.description,
+            review_override=asked.review_override,
+            expected_revision=asked.expected_revision,
             created_by=who.username,
             creator_name=who.name or who.username,
             creator_email=_email(who),
@@ -179,6 +197,7 @@ def _check(asked: Asked) -> None:
     for name, text, most in (
         ("title", asked.title, MOST_TITLE),
         ("description", asked.description, MOST_DESCRIPTION),
+        ("reason for publishing without review", asked.review_override, MOST_REASON),
         ("request id", asked.request_id, MOST_REQUEST_ID),
     ):
         if len(text) > most:

@@ -106,7 +106,9 @@ class Publisher:
         """Say when to go on after an error; None for at once. Raises what is to be retried with backoff."""
         store = self._parts.store
         needs_person = _needs_person(error)
-        permanent = isinstance(error, _PERMANENT) and not needs_person
+        # What was planned cannot be made any more, however often it is tried.
+        outdated = error.reason == "PLAN_MOVED"
+        permanent = outdated or (isinstance(error, _PERMANENT) and not needs_person)
         begun = publication.state is not State.OPENED and publication.intent is Intent.GO_ON
         if begun and permanent:
             store.advance(publication, job, intent=Intent.FAIL, error=str(error), needs_person=False)

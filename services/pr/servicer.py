@@ -28,9 +28,25 @@ class PrServicer(pr_pb2_grpc.PrServiceServicer):
             title=request.title,
             description=request.description,
             request_id=request.request_id,
+            review_override=request.override_review.strip(),
+            expected_target=request.expected_target_oid,
+            expected_revision=request.expected_revision,
         )
         stored = self._publications.create(who, asked)
         return pr_pb2.CreatePublicationResponse(publication=convert.publication(stored))
+
+    def PlanPublication(
+        self, request: pr_pb2.PlanPublicationRequest, context: grpc.ServicerContext
+    ) -> Iterator[pr_pb2.PlanPublicationResponse]:
+        asked = Asked(
+            workspace_id=request.workspace_id,
+            record_ids=tuple(request.record_ids),
+            title=request.title,
+            description=request.description,
+            request_id="",
+            review_override=request.override_review.strip(),
+        )
+        yield from convert.plan(self._publications.plan(_as(Role.EDITOR), asked))
 
     def GetPublication(
         self, request: pr_pb2.GetPublicationRequest, context: grpc.ServicerContext

@@ -49,23 +49,29 @@ class Parts:
 def reserve(parts: Parts, publication: Publication, job: Job | None) -> Publication:
     """Set the records aside and fix what their files shall hold: requested to planned."""
     parts.checkpoint("reserve:before")
-    base_oid, items = parts.sync.reserve(publication)
+    reserved = parts.sync.reserve(publication)
     parts.checkpoint("reserve:after")
-    records = [item.published() for item in items]
-    title = one_line(publication.wanted_title, _TITLE_LIMIT) or title_of(records)
-    generated = generated_body(publication.id, records)
+    records = [item.published() for item in reserved.items]
+    title = wanted_title(publication) or title_of(records)
+    generated = generated_body(publication.id, records, publication.override)
     return parts.store.plan(
         publication,
-        items,
+        reserved.items,
         job,
-        base_oid=base_oid,
+        base_oid=reserved.base_oid,
         title=title,
         body=with_markers(publication.description, generated),
         generated=generated,
         branch=branch_of(publication.id, title),
-        records_count=len(items),
+        records_count=len(reserved.items),
+        awaiting_review=reserved.awaiting_review,
         **_CALM,
     )
+
+
+def wanted_title(publication: Publication) -> str:
+    """Give the title that was asked for, in one line; empty when none was."""
+    return one_line(publication.wanted_title, _TITLE_LIMIT)
 
 
 def commit(parts: Parts, publication: Publication, job: Job | None) -> Publication:
@@ -97,7 +103,7 @@ def push(parts: Parts, publication: Publication, job: Job | None) -> Publication
     head = parts.git.head(publication, PUSH, publication.branch)
     if not head:
         parts.checkpoint("push:before")
-        _push_new(parts, publication)
+        publication = _push_new(parts, publication, job)
         parts.checkpoint("push:after")
     elif head != publication.commit_oid and not _taken_in(parts, publication, head):
         raise StateError(
@@ -137,14 +143,18 @@ def _create(pull_requests: PullRequests, publication: Publication, place: Place)
         return found
 
 
-def _push_new(parts: Parts, publication: Publication) -> None:
+def _push_new(parts: Parts, publication: Publication, job: Job | None) -> Publication:
     try:
         parts.git.push(publication, PUSH, publication.branch, new=publication.commit_oid, old="")
     except StateError as error:
         if error.reason != "UNKNOWN_COMMIT":
             raise
-        build(parts, publication)
-        parts.git.push(publication, PUSH, publication.branch, new=publication.commit_oid, old="")
+        oid, _ = build(parts, publication)
+        if oid != publication.commit_oid:
+            # Commits are signed with another key by now. The first one is nowhere: the branch is not there yet.
+            publication = parts.store.advance(publication, job, commit_oid=oid)
+        parts.git.push(publication, PUSH, publication.branch, new=oid, old="")
+    return publication
 
 
 def _taken_in(parts: Parts, publication: Publication, head: str) -> bool:

@@ -141,6 +141,22 @@ class Store:
             self._guard(tx, job)
             return self._change(tx, publication, **values)
 
+    def begin_look(self, publication: Publication) -> Publication:
+        """Count a look at the forge that begins now; give the publication with its number."""
+        mine = (publications.c.tenant_id == publication.tenant_id) & (publications.c.id == publication.id)
+        with self._database.begin(publication.tenant_id) as tx:
+            tx.execute(sa.update(publications).where(mine).values(looks=publications.c.looks + 1))
+            looks = tx.execute(sa.select(publications.c.looks).where(mine)).scalar_one()
+        return dataclasses.replace(publication, looks=looks)
+
+    def note(self, publication: Publication, job: Job | None, **values: Any) -> Publication:
+        """Write what a look has seen, as ``advance`` does; nothing where a later look has begun since."""
+        mine = (publications.c.tenant_id == publication.tenant_id) & (publications.c.id == publication.id)
+        with self._database.begin(publication.tenant_id) as tx:
+            self._guard(tx, job)
+            newest = tx.execute(sa.select(publications.c.looks).where(mine).with_for_update()).scalar()
+            return self._change(tx, publication, **values) if newest == publication.looks else publication
+
     def want(self, publication: Publication, intent: Intent, **values: Any) -> Publication:
         """Say what is to become of a publication. The caller does it; its job does should the caller die."""
         with self._database.begin(publication.tenant_id) as tx:
@@ -249,7 +265,8 @@ def _of(columns: Any, publication: Publication) -> sa.ColumnElement[bool]:
 
 
 def _columns(publication: Publication) -> dict[str, Any]:
-    return {**vars(publication), "record_ids": list(publication.record_ids)}
+    lists = {name: list(getattr(publication, name)) for name in ("record_ids", "awaiting_review")}
+    return {**vars(publication), **lists}
 
 
 def _publication(row: sa.RowMapping) -> Publication:
@@ -257,6 +274,7 @@ def _publication(row: sa.RowMapping) -> Publication:
     values["state"] = State(values["state"])
     values["intent"] = Intent(values["intent"])
     values["record_ids"] = tuple(values["record_ids"])
+    values["awaiting_review"] = tuple(values["awaiting_review"])
     return Publication(**values)
 
 

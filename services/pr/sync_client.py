@@ -1,11 +1,32 @@
 """The sync service as publications need it."""
 
+from dataclasses import dataclass
+from typing import Final
+
 from protos.common.v1 import common_pb2
 from protos.sync.v1 import sync_pb2, sync_pb2_grpc
 from services.core.errors import NotFoundError, StateError, UnavailableError
-from services.core.publication.content import Action, Author, Remark
+from services.core.publication.content import Action, Author, Remark, ReviewName
 from services.pr.model import Item, Publication
+from services.pr.preview import LeftOut, PlannedFile, Preview
 from services.runtime.clients import as_tenant
+
+_REVIEWS: Final[dict[int, ReviewName]] = {
+    sync_pb2.REVIEW_STATE_UNSPECIFIED: "",
+    sync_pb2.REVIEW_STATE_UNREVIEWED: "unreviewed",
+    sync_pb2.REVIEW_STATE_RESERVED: "reserved",
+    sync_pb2.REVIEW_STATE_VALIDATED: "validated",
+    sync_pb2.REVIEW_STATE_REJECTED: "rejected",
+}
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """The commit that records stand on, what their files shall hold, and the ids of those that wait for review."""
+
+    base_oid: str
+    items: list[Item]
+    awaiting_review: tuple[str, ...] = ()
 
 
 class SyncClient:
@@ -15,27 +36,45 @@ class SyncClient:
         """Take a stub on a channel of ``services.runtime.clients``."""
         self._stub = stub
 
-    def reserve(self, publication: Publication) -> tuple[str, list[Item]]:
-        """Set the records aside; give the commit they stand on, and what their files shall hold.
+    def reserve(self, publication: Publication) -> Reserved:
+        """Set the records aside.
 
-        Asked again it gives the same answer. Raises StateError (reason NOTHING_TO_PUBLISH) for none.
+        Asked again it gives the same answer. Raises StateError (reason NOTHING_TO_PUBLISH) for none,
+        NeedsPersonError (why "review") where some are to be validated first.
         """
         request = sync_pb2.ReserveRecordsRequest(
             workspace_id=publication.workspace_id,
             publication_id=publication.id,
             record_ids=publication.record_ids,
+            override_review=publication.review_override,
+            expected_revision=publication.expected_revision,
         )
-        base_oid, items = "", list[Item]()
+        base_oid, items, awaiting = "", list[Item](), list[str]()
         for message in self._stub.ReserveRecords(request, metadata=as_tenant(publication.tenant_id)):
             base_oid = base_oid or message.base_commit_oid
             items += [_item(record) for record in message.records]
+            awaiting += message.awaiting_review
         if not items:
             raise StateError(
                 "nothing is pending",
                 remedy="edit a record first; see `lockstep git-status`",
                 reason="NOTHING_TO_PUBLISH",
             )
-        return base_oid, items
+        return Reserved(base_oid, items, tuple(awaiting))
+
+    def preview(self, publication: Publication) -> Preview:
+        """Say what ``reserve`` would set aside; it sets nothing aside. Raises what that raises."""
+        request = sync_pb2.PreviewRecordsRequest(
+            workspace_id=publication.workspace_id,
+            record_ids=publication.record_ids,
+            override_review=publication.review_override,
+        )
+        head, files = sync_pb2.PreviewRecordsResponse(), list[PlannedFile]()
+        for message in self._stub.PreviewRecords(request, metadata=as_tenant(publication.tenant_id)):
+            head = head if head.base_commit_oid else message
+            files += [PlannedFile(_item(one.record), one.diff, one.diff_cut) for one in message.records]
+        left_out = [LeftOut(one.record_id, one.collection, one.why, one.message) for one in head.left_out]
+        return Preview(head.base_commit_oid, head.revision, files, left_out, head.left_out_count)
 
     def run_import(self, publication: Publication) -> None:
         """Bring the target branch in; costs next to nothing when it has not moved."""
@@ -105,4 +144,5 @@ def _item(record: sync_pb2.ReservedRecord) -> Item:
         remarks=tuple(Remark(f.pointer, f.rule, f.message, f.error) for f in record.findings),
         authors=tuple(_author(person) for person in record.authors),
         conflicts_settled=record.conflicts_settled,
+        review=_REVIEWS[record.review],
     )

@@ -40,11 +40,19 @@ publications: Final = sa.Table(
     sa.Column("merged_count", sa.BigInteger, nullable=False),
     # When the forge was first seen to call the pull request merged; 0 before.
     sa.Column("forge_merged_at", sa.BigInteger, nullable=False),
+    # Counts looks at the forge, so that one that took long does not write over what a later one saw.
+    sa.Column("looks", sa.BigInteger, nullable=False),
     # Who merges, and when: part of the merge commit's name, so fixed before it is made.
     sa.Column("merger_name", sa.Text, nullable=False),
     sa.Column("merger_email", sa.Text, nullable=False),
     sa.Column("merge_time", sa.BigInteger, nullable=False),
     sa.Column("merge_oid", sa.String(64), nullable=False),
+    # Why records that were not validated are in it too.
+    sa.Column("review_override", sa.Text, nullable=False),
+    # Ids of records that were left out since they are not validated.
+    sa.Column("awaiting_review", sa.JSON, nullable=False),
+    # The revision of the records' database that it was planned for; 0 where there was no plan.
+    sa.Column("expected_revision", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("needs_person", sa.Boolean, nullable=False),
     sa.UniqueConstraint("tenant_id", "request_id", name="publications_request"),
@@ -75,6 +83,7 @@ publication_items: Final = sa.Table(
     sa.Column("remarks", sa.JSON, nullable=False),
     sa.Column("authors", sa.JSON, nullable=False),
     sa.Column("conflicts_settled", sa.Integer, nullable=False),
+    sa.Column("review", sa.String(16), nullable=False),
 )
 
 # The pull requests of workspaces on plain Git, whose review lives here.

@@ -34,6 +34,7 @@ def watch(parts: Parts, publication: Publication, job: Job | None, watching: Wat
         pull_requests = parts.pull_requests(publication)
     except NotFoundError as error:
         return parts.store.settle(publication, State.CLOSED, job, f"the workspace is gone ({error.message})")
+    publication = parts.store.begin_look(publication)
     seen = pull_requests.read_pull_request(publication.pr_number)
     publication = _note(parts, publication, job, seen)
     # The pull request first: what it calls merged is then in what the import fetches.
@@ -44,14 +45,15 @@ def watch(parts: Parts, publication: Publication, job: Job | None, watching: Wat
     if publication.merged_count == publication.records_count:
         parts.checkpoint("settle:before")
         _tidy(parts, publication, pull_requests, seen)
-        return parts.store.settle(publication, State.MERGED, job)
+        # There is nothing to give back; sync is told that the publication is over.
+        return release(parts, publication, job, State.MERGED)
     if seen.state == "closed":
         return release(parts, publication, job, State.CLOSED)
     if seen.state == "merged":
         # On plain Git it was our own push that merged it: nothing is still on its way.
         grace = 0 if isinstance(pull_requests, PlainPullRequests) else watching.grace_seconds
         return _merged_without_all(parts, publication, job, grace)
-    return _write_text(parts, publication, job, pull_requests, seen)
+    return _write_text(parts, publication, job, pull_requests)
 
 
 def release(parts: Parts, publication: Publication, job: Job | None, state: State, error: str = "") -> Publication:
@@ -82,7 +84,7 @@ def _note(parts: Parts, publication: Publication, job: Job | None, seen: PullReq
         values |= {"error": "", "needs_person": False}
     if all(getattr(publication, name) == value for name, value in values.items()):
         return publication
-    return parts.store.advance(publication, job, **values)
+    return parts.store.note(publication, job, **values)
 
 
 def _tidy(parts: Parts, publication: Publication, pull_requests: PullRequests, seen: PullRequest) -> None:
@@ -111,13 +113,14 @@ def _write_text(
     publication: Publication,
     job: Job | None,
     pull_requests: PullRequests,
-    seen: PullRequest,
 ) -> Publication:
     """Rewrite the generated part of the body when the records have come further."""
     records = [item.published() for item in parts.store.items(publication)]
-    generated = generated_body(publication.id, records)
+    generated = generated_body(publication.id, records, publication.override)
     if generated == publication.generated:
         return publication
+    # The import took its time; what a reviewer has written meanwhile is to stay.
+    seen = pull_requests.read_pull_request(publication.pr_number)
     body = replace_between_markers(seen.body, generated)
     pull_requests.update_pull_request(seen.number, title=seen.title, body=body)
-    return parts.store.advance(publication, job, body=body, generated=generated)
+    return parts.store.advance(publication, job, title=seen.title, body=body, generated=generated)

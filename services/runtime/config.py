@@ -21,7 +21,9 @@ CLIENT_VARIABLES: Final = frozenset(
     {"LOCKSTEP_SERVER", "LOCKSTEP_TOKEN", "LOCKSTEP_CONFIG", "LOCKSTEP_REPO_URL", "LOCKSTEP_REPO_BRANCH"}
     | {"LOCKSTEP_WORKSPACE"},
 )
-PLACEHOLDERS: Final = ("changeme", "change-me", "placeholder", "secret", "example", "todo", "xxx")
+# Long enough that no random key holds one; shorter ones give themselves away by how few letters they use.
+PLACEHOLDERS: Final = ("changeme", "change-me", "placeholder", "secret", "example")
+_LETTERS: Final = 8
 
 
 class _Section(BaseModel):
@@ -201,10 +203,15 @@ def _read_secret(name: str, path: str) -> str:
         raise InvalidInputError(f"environment: {name} names {path}, which cannot be read") from error
 
 
+def _shown_to_fill_in(key: str) -> bool:
+    """Say whether a key, in small letters, is a text to be replaced by one."""
+    return len(set(key)) < _LETTERS or any(word in key for word in PLACEHOLDERS)
+
+
 def _refuse_placeholders(settings: Settings) -> None:
     for name in ("master_keys", "internal_key"):
         value = getattr(settings.secrets, name).get_secret_value().lower()
-        if value and (len(value) < 32 or any(word in value for word in PLACEHOLDERS)):  # noqa: PLR2004
+        if value and (len(value) < 32 or _shown_to_fill_in(value)):  # noqa: PLR2004
             raise InvalidInputError(
                 f"secrets.{name} is a placeholder or too short",
                 remedy="make one with `lockstep keys generate`",

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from services.core.errors import BusyError, UnavailableError
+from services.core.errors import BusyError, InvalidInputError, UnavailableError
 
 WRITE: Final = "lockstep_write"
 BUSY_MILLISECONDS: Final = 30_000
@@ -143,6 +143,11 @@ def _configure_sqlite(engine: sa.Engine) -> None:
 def _translated(database: Database) -> Iterator[None]:
     try:
         yield
+    except sa.exc.DataError as error:
+        # Names and searches come as they are typed; PostgreSQL has no text with NUL, so nothing can have it.
+        if "NUL" not in str(error.orig):
+            raise
+        raise InvalidInputError("a text holds the character NUL", remedy="leave it out; nothing was changed") from None
     except sa.exc.OperationalError as error:
         text = str(error.orig)
         if "locked" in text:

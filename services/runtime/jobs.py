@@ -38,6 +38,17 @@ class Job:
     fence: int
     attempts: int
     every_seconds: int
+    run_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How a job stands. ``attempts`` counts the failures in a row; ``run_at`` is in seconds since the epoch."""
+
+    run_at: float
+    attempts: int
+    last_error: str
+    payload: Mapping[str, Any]
 
 
 class JobQueue:
@@ -96,6 +107,22 @@ class JobQueue:
         statement = sa.update(jobs).where(jobs.c.lease_until <= now).values(run_at=now + delay)
         tx.execute(self._of_key(statement, tenant_id, key))
 
+    def hasten(self, tx: sa.Connection, tenant_id: str, key: str, delay: float) -> None:
+        """Make a job due in at most ``delay`` seconds; one that is leased then runs once more.
+
+        Asked many times meanwhile it runs once.
+        """
+        jobs, soon = self._table, self._clock() + delay
+        statement = sa.update(jobs).where(sa.or_(jobs.c.run_at > soon, jobs.c.lease_until > self._clock()))
+        tx.execute(self._of_key(statement, tenant_id, key).values(run_at=soon))
+
+    def waiting(self, tx: sa.Connection, tenant_id: str, key: str) -> Waiting | None:
+        """Give how a job stands; None where there is none."""
+        jobs = self._table
+        query = sa.select(jobs.c.run_at, jobs.c.attempts, jobs.c.last_error, jobs.c.payload)
+        row = tx.execute(self._of_key(query, tenant_id, key)).first()
+        return Waiting(*row) if row is not None else None
+
     def remove(self, tx: sa.Connection, tenant_id: str, key: str) -> None:
         """Forget a job; a worker that holds it cannot record anything more."""
         tx.execute(self._of_key(sa.delete(self._table), tenant_id, key))
@@ -114,10 +141,15 @@ class JobQueue:
         """Lease one job, due or not; None when it is gone or its workspace has one leased."""
         return self._claim((self._table.c.tenant_id == tenant_id) & (self._table.c.key == key))
 
-    def take_over(self) -> None:
-        """End all leases and make every job due: for the start of the only process that works on the table."""
+    def take_over(self, *, hurry: bool = True) -> None:
+        """End all leases: for the start of the only process that works on the table.
+
+        What was leased is due; with ``hurry`` everything is.
+        """
+        jobs, now = self._table, self._clock()
+        statement = sa.update(jobs).values(lease_until=FREE, run_at=now)
         with self._database.begin("") as tx:
-            tx.execute(sa.update(self._table).values(lease_until=FREE, run_at=self._clock()))
+            tx.execute(statement if hurry else statement.where(jobs.c.lease_until > FREE))
 
     def renew(self, job: Job) -> None:
         """Prolong a lease; raise LostLeaseError when it has gone to somebody else."""
@@ -145,9 +177,14 @@ class JobQueue:
         error: str = "",
         payload: Mapping[str, Any] | None = None,
     ) -> None:
-        """Give a job back, due after ``delay`` seconds; without an error its attempts begin at 0 again."""
+        """Give a job back, due after ``delay`` seconds; without an error its attempts begin at 0 again.
+
+        One that was hastened while it ran is due when that said, should it be earlier.
+        """
+        jobs, then = self._table, self._clock() + delay
+        hastened = sa.and_(jobs.c.run_at != job.run_at, jobs.c.run_at < then)
         values: dict[str, Any] = {
-            "run_at": self._clock() + delay,
+            "run_at": sa.case((hastened, jobs.c.run_at), else_=then),
             "lease_until": FREE,
             "attempts": job.attempts if error else 0,
             "last_error": error,
@@ -178,7 +215,7 @@ class JobQueue:
             .where(jobs.c.tenant_id == row["tenant_id"], jobs.c.id == row["id"])
             .values(fence=fence, attempts=attempts, lease_until=self._clock() + self.lease_seconds),
         )
-        names = ("tenant_id", "id", "key", "workspace", "kind", "payload", "every_seconds")
+        names = ("tenant_id", "id", "key", "workspace", "kind", "payload", "every_seconds", "run_at")
         return Job(**{name: row[name] for name in names}, fence=fence, attempts=attempts)
 
     def _next(self, wanted: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -66,10 +66,13 @@ class Worker:
         names = [(self._work, f"jobs-{number}") for number in range(threads)] + [(self._renew, "jobs-leases")]
         self._threads = [threading.Thread(target=run, name=name, daemon=True) for run, name in names]
 
-    def start(self, *, alone: bool = False) -> None:
-        """Start the threads; ``alone`` where no other process works on this table: leases are dead ones' then."""
+    def start(self, *, alone: bool = False, hurry: bool = True) -> None:
+        """Start the threads; ``alone`` where no other process works on this table: leases are dead ones' then.
+
+        With ``hurry`` such a start makes every job due at once.
+        """
         if alone:
-            self._queue.take_over()
+            self._queue.take_over(hurry=hurry)
         for thread in self._threads:
             thread.start()
 

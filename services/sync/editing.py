@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,16 +16,13 @@ from services.core.errors import (
 )
 from services.core.formats import format_of
 from services.core.importing import as_object
-from services.core.merge import changed
-from services.core.schema import Finding, assess, properties, validate
+from services.core.schema import Finding, properties, validate
 from services.core.values import ParseError, Value, dumps, equal, loads, remove_at, set_at
 from services.runtime.identity import Identity
 from services.sync import inbox_store, record_store, store
 from services.sync.deriving import derived
 from services.sync.store import Scope
 from services.sync.tables import records
-
-MAX_FINDINGS: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,9 @@ class Editor:
     def create(self, collection_name: str, record_id: str, content: bytes) -> sa.Row[Any]:
         """Add a record; give its row."""
         stored = store.find_collection(self._tx, self._scope, collection_name)
-        collection = self._in_style(stored.collection)
+        collection = self.in_style(stored.collection)
         value = read_content(content)
-        record_id, value = _identify(collection, record_id, value)
+        record_id, value = identify(collection, record_id, value)
         refuse_findings(record_id, validate(collection.schema, value))
         path = collection.path_for(record_id, value)
         # Under the rules stem and path the name of the file decides.
@@ -65,7 +62,22 @@ class Editor:
         key = gone.key if gone else store.take_keys(self._tx, self._scope, 1)
         if gone:
             record_store.archive(self._tx, self._scope, [gone.key])
-        row = {
+        row = self.new_row(collection, record_id, path, value, key, gone.revision + 1 if gone else 1, "create")
+        record_store.write(self._tx, [row])
+        return record_store.by_key(self._tx, self._scope, key)
+
+    def new_row(
+        self,
+        collection: Collection,
+        record_id: str,
+        path: bytes,
+        value: dict[str, Value],
+        key: int,
+        revision: int,
+        reason: str,
+    ) -> dict[str, Any]:
+        """Give the row of a record that is in no file yet."""
+        return {
             **self._scope.columns(),
             "key": key,
             "collection_id": collection.id,
@@ -81,11 +93,9 @@ class Editor:
             "conflicts_settled": 0,
             "publication_id": "",
             "authors": record_store.authors_with("[]", self._who.name, self._who.email),
-            **self._version(gone.revision + 1 if gone else 1, "create"),
+            **self._version(revision, reason),
             **_derived(collection, record_id, value),
         }
-        record_store.write(self._tx, [row])
-        return record_store.by_key(self._tx, self._scope, key)
 
     def _revive(self, row: sa.Row[Any], collection: Collection, value: dict[str, Value]) -> sa.Row[Any]:
         """Take a deletion back that is not in Git yet."""
@@ -127,21 +137,33 @@ class Editor:
         reason: str,
     ) -> sa.Row[Any]:
         """Write new content of a record, and whether it differs from its base."""
+        values = self.changed_columns(row, collection, new, reason)
+        if not values:
+            return row
+        record_store.archive(self._tx, self._scope, [row.key])
+        record_store.update(self._tx, self._scope, row.key, values)
+        return record_store.by_key(self._tx, self._scope, row.key)
+
+    def changed_columns(
+        self,
+        row: sa.Row[Any],
+        collection: Collection,
+        new: dict[str, Value],
+        reason: str,
+    ) -> dict[str, Any]:
+        """Give the columns that new content of a record changes; none where it is what the record holds."""
         record = record_store.existing(row)
         if equal(record.value(), new) and not row.deleted:
-            return row
+            return {}
         dirty = not (record.base_blob and equal(record.base(), new))
         authors = record_store.authors_with(row.authors, self._who.name, self._who.email) if dirty else "[]"
-        record_store.archive(self._tx, self._scope, [row.key])
-        values = {
+        return {
             "dirty": dirty,
             "deleted": False,
             "authors": authors,
             **self._version(row.revision + 1, reason),
             **_derived(collection, row.id, new),
         }
-        record_store.update(self._tx, self._scope, row.key, values)
-        return record_store.by_key(self._tx, self._scope, row.key)
 
     def delete(self, record_id: str, collection_name: str) -> None:
         """Delete a record; one that is in Git stays as a deletion to be published."""
@@ -165,7 +187,7 @@ class Editor:
     def _find(self, record_id: str, collection_name: str) -> tuple[sa.Row[Any], Collection]:
         return find_record(self._tx, self._scope, record_id, collection_name)
 
-    def _in_style(self, collection: Collection) -> Collection:
+    def in_style(self, collection: Collection) -> Collection:
         """Give the collection with a template in the format of its newest file, where it has none of its own."""
         mine = sa.and_(self._scope.where(records), records.c.collection_id == collection.id, records.c.base_blob != "")
         newest = sa.select(records.c.path).where(mine).order_by(records.c.key.desc()).limit(1)
@@ -236,7 +258,7 @@ def refuse_findings(record_id: str, findings: Sequence[Finding]) -> None:
         )
 
 
-def _identify(collection: Collection, record_id: str, value: dict[str, Value]) -> tuple[str, dict[str, Value]]:
+def identify(collection: Collection, record_id: str, value: dict[str, Value]) -> tuple[str, dict[str, Value]]:
     """Give the id of a new record, and its content with the id in it where the rule wants it there."""
     inside = value.get("id")
     found = record_id or (str(inside) if isinstance(inside, str | int) and not isinstance(inside, bool) else "")
@@ -286,44 +308,3 @@ def _refuse_unknown(record_id: str, old: dict[str, Value], new: dict[str, Value]
 def _derived(collection: Collection, record_id: str, value: dict[str, Value]) -> dict[str, Any]:
     title, quality = derived(collection, record_id, value)
     return {"content": dumps(value).decode(), "title": title, "quality": quality}
-
-
-def validate_records(
-    tx: sa.Connection,
-    scope: Scope,
-    collection_name: str,
-    record_ids: Sequence[str],
-) -> tuple[int, int, list[tuple[str, bool, Finding]]]:
-    """Give how many records were checked, how many have no finding, and (id, is error, finding) of the others."""
-    chosen = {c.collection.id: c.collection for c in store.list_collections(tx, scope)}
-    if collection_name:
-        only = store.find_collection(tx, scope, collection_name).collection
-        chosen = {only.id: only}
-    for record_id in record_ids:
-        find_record(tx, scope, record_id, collection_name)
-    query = sa.select(records.c.id, records.c.collection_id, records.c.content).where(
-        scope.where(records),
-        ~records.c.gone,
-        ~records.c.deleted,
-        records.c.collection_id.in_(chosen),
-    )
-    if record_ids:
-        query = query.where(records.c.id.in_(record_ids))
-    checked = passed = 0
-    found: list[tuple[str, bool, Finding]] = []
-    for row in tx.execute(query.order_by(records.c.id)):
-        value = as_object(loads(row.content.encode()))
-        collection = chosen[row.collection_id]
-        errors = validate(collection.schema, value)
-        notes = assess(collection.quality, value)[1]
-        checked += 1
-        passed += not errors and not notes
-        room = MAX_FINDINGS - len(found)
-        found += [*((row.id, True, f) for f in errors), *((row.id, False, f) for f in notes)][:room]
-    return checked, passed, found
-
-
-def changed_since(older: str | None, newer: str) -> list[str]:
-    """Give the JSON pointers that differ between two versions, given as JSON text."""
-    before = as_object(loads(older.encode())) if older else {}
-    return changed(before, as_object(loads(newer.encode())))

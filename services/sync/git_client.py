@@ -6,10 +6,12 @@ from typing import Final, NamedTuple
 
 from protos.common.v1 import common_pb2
 from protos.git.v1 import git_pb2, git_pb2_grpc
+from protos.sync.v1 import sync_pb2
+from services.core.errors import BusyError, InvalidInputError, NotFoundError, StateError, UnavailableError
 from services.runtime.clients import as_tenant
 from services.sync.store import Scope
 
-_OIDS_A_MESSAGE: Final = 1_000
+_OIDS_A_CALL: Final = 10_000
 _OID: Final = 40
 
 
@@ -49,6 +51,24 @@ class GitClient:
         request = git_pb2.GetStatusRequest(workspace_id=scope.workspace_id, imported_oid=imported)
         return self._stub.GetStatus(request, metadata=as_tenant(scope.tenant_id))
 
+    def last_change(self, scope: Scope, commit: str, path: bytes) -> sync_pb2.Change | None:
+        """Give who changed a file last, up to a commit; None where git cannot say (any more)."""
+        request = git_pb2.ListPathHistoryRequest(
+            workspace_id=scope.workspace_id, commit_oid=commit, path=path, page_size=1
+        )
+        try:
+            found = self._stub.ListPathHistory(request, metadata=as_tenant(scope.tenant_id)).versions
+        except (NotFoundError, StateError, UnavailableError, InvalidInputError, BusyError):
+            # History may have been rewritten, or the remote be away: what was merged is known all the same.
+            return None
+        made = found[0].commit
+        return sync_pb2.Change(author=made.author.name, time=made.time, commit_oid=made.oid)
+
+    def read_file(self, scope: Scope, commit: str, path: bytes) -> git_pb2.ReadFileResponse:
+        """Give a file at a commit; raise NotFoundError when it is not there."""
+        request = git_pb2.ReadFileRequest(workspace_id=scope.workspace_id, commit_oid=commit, path=path)
+        return self._stub.ReadFile(request, metadata=as_tenant(scope.tenant_id))
+
     def changed_paths(
         self,
         scope: Scope,
@@ -69,19 +89,10 @@ class GitClient:
 
     def read_blobs(self, scope: Scope, oids: Iterable[str]) -> Iterator[Blob]:
         """Give blobs in the order asked for."""
-        requests = self._blob_requests(scope, oids)
-        return blobs_in(self._stub.ReadBlobs(requests, metadata=as_tenant(scope.tenant_id)), self._max_file_bytes)
-
-    def _blob_requests(self, scope: Scope, oids: Iterable[str]) -> Iterator[git_pb2.ReadBlobsRequest]:
-        remaining = iter(oids)
-        first = True
-        while part := list(islice(remaining, _OIDS_A_MESSAGE)):
-            yield git_pb2.ReadBlobsRequest(
-                workspace_id=scope.workspace_id if first else "",
-                oids=part,
-                max_blob_bytes=self._max_file_bytes if first else 0,
-            )
-            first = False
+        remaining, limit = iter(oids), self._max_file_bytes
+        while part := list(islice(remaining, _OIDS_A_CALL)):
+            request = git_pb2.ReadBlobsRequest(workspace_id=scope.workspace_id, oids=part, max_blob_bytes=limit)
+            yield from blobs_in(self._stub.ReadBlobs(request, metadata=as_tenant(scope.tenant_id)), limit)
 
 
 def changes_in(message: git_pb2.ListChangedPathsResponse) -> Iterator[Change]:

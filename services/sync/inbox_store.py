@@ -1,19 +1,19 @@
 """Rows of what waits for a person: conflicts and quarantine."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.core.errors import NotFoundError
 from services.core.importing import RejectedFile
 from services.core.merge import MISSING, Field, FieldConflict, Missing, at, unsettled
+from services.core.merge_rules import Rules
 from services.core.values import Value, dumps, loads
 from services.runtime import bulk, paging
 from services.runtime.ids import new_id
 from services.sync.store import Scope
-from services.sync.tables import conflicts, quarantine, records
+from services.sync.tables import conflicts, quarantine
 
 
 def field_text(value: Field) -> str | None:
@@ -67,6 +67,7 @@ def renew_conflicts(
     *,
     ours: dict[str, Value] | Missing,
     theirs: dict[str, Value],
+    rules: Rules,
     run_id: str,
     now: int,
 ) -> int:
@@ -80,7 +81,7 @@ def renew_conflicts(
         # A conflict of the whole record is about its being there; one of a field ends where a side has no record.
         apart = bool(row.pointer) != isinstance(ours, Missing)
         this = sa.and_(scope.where(conflicts), conflicts.c.id == row.id)
-        if apart and unsettled(base, mine, new):
+        if apart and unsettled(base, mine, new, rules.at(row.pointer)):
             tx.execute(sa.update(conflicts).where(this).values(theirs=field_text(new)))
         else:
             settled.add(row.pointer)
@@ -98,40 +99,6 @@ def settle_conflicts(tx: sa.Connection, scope: Scope, keys: Sequence[int], now: 
 def still_open(tx: sa.Connection, scope: Scope, key: int) -> int:
     """Count the open conflicts of a record."""
     return int(tx.execute(sa.select(sa.func.count()).select_from(conflicts).where(_open(scope, key))).scalar_one())
-
-
-def get_conflict(tx: sa.Connection, scope: Scope, conflict_id: str) -> sa.Row[Any]:
-    """Give one conflict with its record's id and collection; raise NotFoundError."""
-    query = _with_record(scope).where(conflicts.c.id == conflict_id)
-    row = tx.execute(query).first()
-    if row is None:
-        raise NotFoundError(f"there is no conflict '{conflict_id}'", remedy="`lockstep conflicts list` shows them")
-    return row
-
-
-def list_conflicts(
-    tx: sa.Connection,
-    scope: Scope,
-    size: int,
-    token: str,
-    *,
-    settled: bool,
-) -> tuple[list[sa.Row[Any]], str]:
-    """Give a page of conflicts, oldest first, and the token of the next one."""
-    query = _with_record(scope).order_by(conflicts.c.id).limit(size + 1)
-    if not settled:
-        query = query.where(conflicts.c.state == "open")
-    after = paging.decode(token, (str,))
-    if after:
-        query = query.where(conflicts.c.id > after[0])
-    rows = list(tx.execute(query))
-    return rows[:size], paging.encode([rows[size - 1].id]) if len(rows) > size else ""
-
-
-def resolve_conflict(tx: sa.Connection, scope: Scope, conflict_id: str, values: Mapping[str, Any]) -> None:
-    """Write how a conflict was settled."""
-    mine = sa.and_(scope.where(conflicts), conflicts.c.id == conflict_id)
-    tx.execute(sa.update(conflicts).where(mine).values(**values))
 
 
 def count_conflicts(tx: sa.Connection, scope: Scope) -> int:
@@ -153,18 +120,23 @@ def hold_files(tx: sa.Connection, scope: Scope, collection_id: str, files: Itera
             **scope.columns(),
             "collection_id": collection_id,
             "path": file.path,
-            "record_id": file.record_id,
+            "record_id": _storable(file.record_id),
             "blob": file.blob,
             "rule": file.rule,
             "line": file.line,
             "column": file.column,
-            "pointer": file.pointer,
-            "message": file.message,
+            "pointer": _storable(file.pointer),
+            "message": _storable(file.message),
             "other_paths": json.dumps([path.decode("latin-1") for path in file.other_paths]),
         }
         for file in files
     ]
     bulk.upsert(tx, quarantine, rows)
+
+
+def _storable(text: str) -> str:
+    """Give a text for people without NUL, which PostgreSQL cannot store; a schema's message may quote it."""
+    return text.replace("\0", "\ufffd")
 
 
 def clear_files(tx: sa.Connection, scope: Scope, collection_id: str, paths: Iterable[bytes]) -> None:
@@ -179,11 +151,13 @@ def clear_files(tx: sa.Connection, scope: Scope, collection_id: str, paths: Iter
         )
 
 
-def list_quarantine(tx: sa.Connection, scope: Scope, size: int, token: str) -> tuple[list[sa.Row[Any]], str]:
+def list_quarantine(
+    tx: sa.Connection, scope: Scope, size: int, token: str, filters: Sequence[sa.ColumnElement[bool]] = ()
+) -> tuple[list[sa.Row[Any]], str]:
     """Give a page of files in quarantine by path, and the token of the next one."""
     query = (
         sa.select(quarantine)
-        .where(scope.where(quarantine))
+        .where(scope.where(quarantine), *filters)
         .order_by(quarantine.c.path, quarantine.c.collection_id)
         .limit(size + 1)
     )
@@ -198,9 +172,9 @@ def list_quarantine(tx: sa.Connection, scope: Scope, size: int, token: str) -> t
     return rows[:size], paging.encode([bytes(last.path).decode("latin-1"), last.collection_id])
 
 
-def count_quarantine(tx: sa.Connection, scope: Scope) -> int:
+def count_quarantine(tx: sa.Connection, scope: Scope, filters: Sequence[sa.ColumnElement[bool]] = ()) -> int:
     """Count the files of a workspace in quarantine."""
-    query = sa.select(sa.func.count()).select_from(quarantine).where(scope.where(quarantine))
+    query = sa.select(sa.func.count()).select_from(quarantine).where(scope.where(quarantine), *filters)
     return int(tx.execute(query).scalar_one())
 
 
@@ -214,19 +188,3 @@ def _field(text: str | None) -> Field:
 
 def _open(scope: Scope, key: int) -> sa.ColumnElement[bool]:
     return sa.and_(scope.where(conflicts), conflicts.c.record_key == key, conflicts.c.state == "open")
-
-
-def _with_record(scope: Scope) -> sa.Select[Any]:
-    joined = conflicts.join(
-        records,
-        sa.and_(
-            records.c.tenant_id == conflicts.c.tenant_id,
-            records.c.workspace_id == conflicts.c.workspace_id,
-            records.c.key == conflicts.c.record_key,
-        ),
-    )
-    return (
-        sa.select(conflicts, records.c.id.label("record_id"), records.c.collection_id, records.c.content)
-        .select_from(joined)
-        .where(scope.where(conflicts))
-    )

@@ -8,7 +8,7 @@ end; see ``separable``.
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,23 +25,23 @@ from services.core.importing import (
 from services.sync import inbox_store, record_store, store
 from services.sync.apply import Counts, apply_plan
 from services.sync.gather import UNRANKED, Gathered
+from services.sync.moving import pair_moved
 from services.sync.store import Scope
 from services.sync.tables import records
-
-BRAKE_RECORDS: Final = 100
-BRAKE_SHARE: Final = 0.2
-# Below this many deletions the share says nothing: two of five records is everyday work.
-BRAKE_FROM: Final = 10
 
 
 @dataclass(frozen=True)
 class Run:
-    """The run that lands: its id (empty for a plan), commit and time, and whether a person let it past the brake."""
+    """The run that lands: its id (empty for a plan), commit and time, and whether a person let it past the brake.
+
+    ``with_plans`` keeps what a plan would do for ``Landing.take_plans``.
+    """
 
     id: str
     commit: str
     now: int
     confirmed: bool
+    with_plans: bool = False
 
 
 class Landing:
@@ -63,11 +63,15 @@ class Landing:
         # Of a whole listing: records whose file is in it or that took one over, and what is in quarantine still.
         self._seen: set[int] = set()
         self._still_held: set[bytes] = set()
+        self._plans: list[CollectionPlan] = []
+        # What somebody should know of a plan, one sentence each.
+        self.notes: list[str] = []
         self._first_new = store.next_key(tx, scope)
 
     def chunks(self) -> Iterator[int]:
         """Write the files that depend on no other; give after each chunk how many files it had."""
         gathered = self._gathered
+        pair_moved(self._tx, self._scope, gathered)
         repeated = gathered.repeated()
         for chunk in gathered.files.chunks():
             known = {} if self._fresh else self._known(chunk, frozenset())
@@ -101,6 +105,11 @@ class Landing:
             existing = [record for record, _ in known.values()]
             self._write(CollectionChange(self._rest, self._removed, gathered.renames, existing, self._held), known)
 
+    def take_plans(self) -> list[CollectionPlan]:
+        """Give what was planned since this was asked last; nothing is kept where it is written."""
+        plans, self._plans = self._plans, []
+        return plans
+
     def _known(
         self,
         files: Iterable[ParsedFile | RejectedFile],
@@ -116,29 +125,35 @@ class Landing:
     def _write(self, change: CollectionChange, known: Mapping[int, tuple[ExistingRecord, sa.Row[Any]]]) -> None:
         collection, run = self._gathered.collection, self._run
         ranks = {record.path: collection.rank(record.path) for record in change.records}
-        plan = plan_collection(change, {path: UNRANKED if rank is None else rank for path, rank in ranks.items()})
-        if run.id and not run.confirmed:
+        places = {path: UNRANKED if rank is None else rank for path, rank in ranks.items()}
+        plan = plan_collection(change, places, collection.rules)
+        if not run.confirmed:
             self._brake(plan)
         self._counts.add(plan, self._gathered.waiting)
         self._added += sum(upsert.existing is None for upsert in plan.upserts)
         if run.id:
             rows = {key: row for key, (_, row) in known.items()}
             apply_plan(self._tx, self._scope, collection, plan, rows, run_id=run.id, commit=run.commit, now=run.now)
+        elif run.with_plans:
+            self._plans.append(plan)
 
     def _brake(self, plan: CollectionPlan) -> None:
         going = [removal.existing for removal in plan.removals if not removal.existing.deleted]
-        if len(going) < BRAKE_FROM:
+        if not going:
             return
         collection = self._gathered.collection
         mine = records.c.collection_id == collection.id
-        total = record_store.count(self._tx, self._scope, mine) - self._added
-        if len(going) > BRAKE_RECORDS or len(going) > BRAKE_SHARE * total:
-            raise NeedsPersonError(
+        total = record_store.count(self._tx, self._scope, mine) - (self._added if self._run.id else 0)
+        if collection.brake.stops(len(going), total):
+            stop = NeedsPersonError(
                 f"the import would delete {len(going)} of the {total} records of collection '{collection.name}'",
                 why="brake",
                 ids=[record.id for record in going],
                 remedy="look at `lockstep git-pull --plan`, then confirm with `lockstep git-pull --confirm-deletes`",
             )
+            if self._run.id:
+                raise stop
+            self.notes.append(f"{stop.message}: it stops there unless it is given --confirm-deletes")
 
 
 def touched_duplicates(

@@ -1,24 +1,19 @@
 """Pages of what the sync service holds, as messages."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from protos.sync.v1 import sync_pb2
 from services.runtime import paging
-from services.sync import convert, inbox_store, record_store, store
-from services.sync.editing import changed_since, find_record
+from services.sync import conflict_store, convert, record_store, store
+from services.sync.editing import find_record
+from services.sync.selection import Filters, Selection, pages
 from services.sync.store import Scope
-from services.sync.tables import records
 
-_STATES: Final[dict[int, sa.ColumnElement[bool]]] = {
-    sync_pb2.SYNC_STATE_SYNCED: sa.not_(record_store.OPEN),
-    sync_pb2.SYNC_STATE_PENDING: sa.and_(
-        records.c.dirty, records.c.publication_id == "", records.c.open_conflicts == 0
-    ),
-    sync_pb2.SYNC_STATE_PROPOSED: sa.and_(records.c.publication_id != "", records.c.open_conflicts == 0),
-    sync_pb2.SYNC_STATE_CONFLICT: records.c.open_conflicts > 0,
-}
+EXPORT_ROWS: Final = 200
+EXPORT_BYTES: Final = 512 * 1024
 
 
 def records_page(
@@ -27,22 +22,41 @@ def records_page(
     request: sync_pb2.ListRecordsRequest,
 ) -> sync_pb2.ListRecordsResponse:
     """Give a page of records."""
-    conditions: list[sa.ColumnElement[bool]] = []
-    if request.collection:
-        chosen = store.find_collection(tx, scope, request.collection).collection.id
-        conditions.append(records.c.collection_id == chosen)
-    if request.state:
-        conditions.append(_STATES[request.state])
-    if request.query:
-        text = request.query.lower()
-        columns = (sa.func.lower(records.c.id), sa.func.lower(records.c.title))
-        conditions.append(sa.or_(*(column.contains(text, autoescape=True) for column in columns)))
-    rows, token = record_store.page(tx, scope, conditions, paging.size(request.page_size), request.page_token)
+    chosen = Selection(tx, scope, filters_of(request))
+    size = paging.size(request.page_size)
+    rows, token = chosen.page(size, request.page_token, content=request.with_content)
+    known = len(rows) if not token and not request.page_token else -1
     return sync_pb2.ListRecordsResponse(
-        records=[convert.record_message(r, r.collection_name, with_content=request.with_content) for r in rows],
+        records=[convert.record_message(r, chosen.name_of(r), with_content=request.with_content) for r in rows],
         next_page_token=token,
-        total=0 if request.page_token else record_store.count(tx, scope, *conditions),
+        total=chosen.count() if request.with_total and known < 0 else known,
     )
+
+
+def exported(
+    tx: sa.Connection,
+    scope: Scope,
+    request: sync_pb2.ExportRecordsRequest,
+) -> Iterator[sync_pb2.ExportRecordsResponse]:
+    """Give all records of a selection that are not deleted, about EXPORT_BYTES a message."""
+    chosen = Selection(tx, scope, filters_of(request))
+    answer, weight = sync_pb2.ExportRecordsResponse(), 0
+    for rows in pages(chosen, EXPORT_ROWS):
+        for row in rows:
+            if row.deleted:
+                continue
+            answer.records.append(convert.record_message(row, chosen.name_of(row), with_content=True))
+            weight += len(row.content)
+            if weight > EXPORT_BYTES:
+                yield answer
+                answer, weight = sync_pb2.ExportRecordsResponse(), 0
+    if answer.records:
+        yield answer
+
+
+def filters_of(request: sync_pb2.ListRecordsRequest | sync_pb2.ExportRecordsRequest) -> Filters:
+    """Give the filters of a request."""
+    return Filters(request.collection, request.state, request.query, tuple(request.where), request.sort)
 
 
 def record(tx: sa.Connection, scope: Scope, record_id: str, collection: str) -> sync_pb2.GetRecordResponse:
@@ -64,37 +78,6 @@ def names(tx: sa.Connection, scope: Scope) -> dict[str, str]:
     return {stored.collection.id: stored.collection.name for stored in store.list_collections(tx, scope)}
 
 
-def revisions_page(
-    tx: sa.Connection,
-    scope: Scope,
-    row: sa.Row[Any],
-    size: int,
-    token: str,
-) -> sync_pb2.ListRevisionsResponse:
-    """Give versions of a record, newest first; the current one comes from the record itself."""
-    after = paging.decode(token, (int,))
-    rows = record_store.revisions(tx, scope, row.key, size, int(after[0]) if after else None)
-    versions = [(old.revision, old.reason, old.author, old.time, old.content) for old in rows]
-    if not after:
-        versions.insert(0, (row.revision, row.reason, row.updated_by, row.updated_at, row.content))
-    shown = versions[:size]
-    contents = [content for *_, content in versions[1 : size + 1]]
-    older: list[str | None] = [*contents, None]
-    found = [
-        sync_pb2.Revision(
-            revision=revision,
-            reason=reason,
-            author=author,
-            time=time,
-            content=content.encode(),
-            changed=changed_since(before, content),
-        )
-        for (revision, reason, author, time, content), before in zip(shown, older, strict=False)
-    ]
-    more = paging.encode([shown[-1][0]]) if len(versions) > size else ""
-    return sync_pb2.ListRevisionsResponse(revisions=found, next_page_token=more)
-
-
 def conflicts_page(
     tx: sa.Connection,
     scope: Scope,
@@ -102,28 +85,21 @@ def conflicts_page(
 ) -> sync_pb2.ListConflictsResponse:
     """Give a page of conflicts."""
     size = paging.size(request.page_size)
-    rows, token = inbox_store.list_conflicts(tx, scope, size, request.page_token, settled=request.include_settled)
+    chosen = convert.filter_from(request.filter, "any" if request.include_settled else "open")
+    rows, token = conflict_store.page(tx, scope, chosen, size, request.page_token)
     known = names(tx, scope)
     found = [convert.conflict_message(row, known.get(row.collection_id, "")) for row in rows]
-    return sync_pb2.ListConflictsResponse(conflicts=found, next_page_token=token)
+    total = 0 if request.page_token else conflict_store.count(tx, scope, chosen)
+    return sync_pb2.ListConflictsResponse(conflicts=found, next_page_token=token, total=total)
 
 
 def conflict(tx: sa.Connection, scope: Scope, conflict_id: str) -> sync_pb2.Conflict:
     """Give one conflict."""
-    row = inbox_store.get_conflict(tx, scope, conflict_id)
+    row = conflict_store.get(tx, scope, conflict_id)
     return convert.conflict_message(row, names(tx, scope).get(row.collection_id, ""))
 
 
-def quarantine_page(
-    tx: sa.Connection,
-    scope: Scope,
-    request: sync_pb2.ListQuarantineRequest,
-) -> sync_pb2.ListQuarantineResponse:
-    """Give a page of the quarantine."""
-    rows, token = inbox_store.list_quarantine(tx, scope, paging.size(request.page_size), request.page_token)
-    known = names(tx, scope)
-    return sync_pb2.ListQuarantineResponse(
-        files=[convert.quarantine_message(row, known.get(row.collection_id, "")) for row in rows],
-        next_page_token=token,
-        total=0 if request.page_token else inbox_store.count_quarantine(tx, scope),
-    )
+def settled(tx: sa.Connection, scope: Scope, conflict_id: str) -> tuple[sync_pb2.Conflict, sync_pb2.Record]:
+    """Give a conflict that was just settled, or opened again, and its record as it is now."""
+    row = record_store.by_key(tx, scope, conflict_store.get(tx, scope, conflict_id).record_key)
+    return conflict(tx, scope, conflict_id), message(tx, scope, row)

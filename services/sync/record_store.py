@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from services.core.errors import InvalidInputError, NotFoundError
 from services.core.importing import ExistingRecord, Proposal, as_object
 from services.core.values import loads
-from services.runtime import bulk, paging
+from services.runtime import bulk
 from services.sync.store import Scope
-from services.sync.tables import collections, conflicts, record_revisions, records, reservations
+from services.sync.tables import conflicts, record_revisions, records, reservations
 
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
 _MANY: Final = 5_000
@@ -42,37 +42,6 @@ def find(tx: sa.Connection, scope: Scope, record_id: str, collection_id: str = "
 def by_key(tx: sa.Connection, scope: Scope, key: int) -> sa.Row[Any]:
     """Give a record by its key."""
     return tx.execute(sa.select(records).where(scope.where(records), records.c.key == key)).one()
-
-
-def page(
-    tx: sa.Connection,
-    scope: Scope,
-    conditions: Sequence[sa.ColumnElement[bool]],
-    size: int,
-    token: str,
-) -> tuple[list[sa.Row[Any]], str]:
-    """Give a page of records by collection name and id, and the token of the next one."""
-    joined = records.join(
-        collections,
-        sa.and_(
-            collections.c.tenant_id == records.c.tenant_id,
-            collections.c.workspace_id == records.c.workspace_id,
-            collections.c.id == records.c.collection_id,
-        ),
-    )
-    query = (
-        sa.select(records, collections.c.name.label("collection_name"))
-        .select_from(joined)
-        .where(scope.where(records), ~records.c.gone, *conditions)
-        .order_by(collections.c.name, records.c.id)
-        .limit(size + 1)
-    )
-    after = paging.decode(token, (str, str))
-    if after:
-        query = query.where(sa.tuple_(collections.c.name, records.c.id) > sa.tuple_(*map(sa.literal, after)))
-    rows = list(tx.execute(query))
-    more = len(rows) > size
-    return rows[:size], paging.encode([rows[size - 1].collection_name, rows[size - 1].id]) if more else ""
 
 
 def count(tx: sa.Connection, scope: Scope, *conditions: sa.ColumnElement[bool]) -> int:
@@ -121,8 +90,13 @@ def existing(row: sa.Row[Any], proposal: Proposal | None = None, lost_base: byte
     )
 
 
-def write(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replace whole rows of records, or insert them."""
+def write(tx: sa.Connection, rows: Sequence[Mapping[str, Any]], run_id: str = "") -> None:
+    """Replace whole rows of records, or insert them. Only an import gives its ``run_id``."""
+    bulk.upsert(tx, records, [{**row, "run_id": run_id} for row in rows])
+
+
+def put_back(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace whole rows of records by earlier ones, each with the import that had written it."""
     bulk.upsert(tx, records, rows)
 
 
@@ -145,26 +119,44 @@ def any_in(tx: sa.Connection, scope: Scope, collection_id: str) -> bool:
     return tx.execute(sa.select(records.c.key).where(mine).limit(1)).first() is not None
 
 
-def update(tx: sa.Connection, scope: Scope, key: int, values: Mapping[str, Any]) -> None:
-    """Change columns of one record."""
-    tx.execute(sa.update(records).where(scope.where(records), records.c.key == key).values(**values))
+def update(tx: sa.Connection, scope: Scope, key: int, values: Mapping[str, Any], run_id: str = "") -> None:
+    """Change columns of one record. Only an import gives its ``run_id``."""
+    update_all(tx, scope, records.c.key == key, values, run_id)
+
+
+def update_all(
+    tx: sa.Connection, scope: Scope, chosen: sa.ColumnElement[bool], values: Mapping[str, Any], run_id: str = ""
+) -> int:
+    """Change columns of all records that are chosen; give how many. Only an import gives its ``run_id``."""
+    change = sa.update(records).where(scope.where(records), chosen).values(**values, run_id=run_id)
+    return int(tx.execute(change).rowcount)
+
+
+def free_id(tx: sa.Connection, scope: Scope, key: int, record_id: str, run_id: str = "") -> None:
+    """Let a record give up its id, so that another may have it; no file can ask for what it gets."""
+    update(tx, scope, key, {"id": f"{record_id}\x7f{key}"}, run_id)
 
 
 def archive(tx: sa.Connection, scope: Scope, keys: Sequence[int]) -> None:
     """Copy the current versions of records to their history. Call before they change."""
-    target = [c.name for c in record_revisions.c]
     for part in _parts(list(keys)):
-        source = sa.select(
-            records.c.tenant_id,
-            records.c.workspace_id,
-            records.c.key,
-            records.c.revision,
-            records.c.content,
-            records.c.reason,
-            records.c.updated_by,
-            records.c.updated_at,
-        ).where(scope.where(records), records.c.key.in_(part))
-        tx.execute(sa.insert(record_revisions).from_select(target, source))
+        archive_all(tx, scope, records.c.key.in_(part))
+
+
+def archive_all(tx: sa.Connection, scope: Scope, chosen: sa.ColumnElement[bool]) -> None:
+    """Copy the current versions of all records that are chosen to their history."""
+    target = [c.name for c in record_revisions.c]
+    source = sa.select(
+        records.c.tenant_id,
+        records.c.workspace_id,
+        records.c.key,
+        records.c.revision,
+        records.c.content,
+        records.c.reason,
+        records.c.updated_by,
+        records.c.updated_at,
+    ).where(scope.where(records), chosen)
+    tx.execute(sa.insert(record_revisions).from_select(target, source))
 
 
 def revisions(tx: sa.Connection, scope: Scope, key: int, size: int, before: int | None) -> list[sa.Row[Any]]:

@@ -1,5 +1,7 @@
 """Collections of a workspace: add, change, remove."""
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 
 from protos.sync.v1 import sync_pb2
@@ -13,10 +15,14 @@ from services.sync.store import Scope
 from services.sync.tables import (
     collections,
     conflicts,
+    merges,
     quarantine,
     record_revisions,
     records,
     reservations,
+    reviews,
+    run_changes,
+    search_state,
     sync_runs,
     workspaces,
 )
@@ -37,7 +43,11 @@ def create(tx: sa.Connection, scope: Scope, message: sync_pb2.Collection) -> Col
 def update(tx: sa.Connection, scope: Scope, message: sync_pb2.Collection) -> Collection:
     """Replace a collection's settings; the next import reads its whole folder again."""
     known = store.find_collection(tx, scope, message.id or message.name).collection
-    collection = _checked(collection_from(message, known.id))
+    collection = collection_from(message, known.id)
+    if collection.schema_path == known.schema_path and collection.schema in (b"", known.schema) and known.schema_blob:
+        # What was read from the repository stays until the next import has looked there.
+        collection = replace(collection, schema=known.schema, schema_blob=known.schema_blob)
+    collection = _checked(collection)
     store.save_collection(tx, scope, collection, new=False)
     return collection
 
@@ -48,7 +58,7 @@ def delete(tx: sa.Connection, scope: Scope, name: str, *, force: bool) -> None:
     mine = records.c.collection_id == collection.id
     _refuse_pending(tx, scope, f"collection '{collection.name}'", mine, force=force)
     keys = sa.select(records.c.key).where(scope.where(records), mine)
-    for table in (record_revisions, conflicts, reservations):
+    for table in (record_revisions, conflicts, merges, reservations, reviews):
         tx.execute(sa.delete(table).where(scope.where(table), table.c.record_key.in_(keys)))
     tx.execute(sa.delete(records).where(scope.where(records), mine))
     tx.execute(sa.delete(quarantine).where(scope.where(quarantine), quarantine.c.collection_id == collection.id))
@@ -61,9 +71,13 @@ def delete_workspace(tx: sa.Connection, scope: Scope, *, force: bool) -> None:
     for table in (
         record_revisions,
         conflicts,
+        merges,
         reservations,
+        reviews,
         records,
         quarantine,
+        search_state,
+        run_changes,
         sync_runs,
         collections,
         workspaces,

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from services.core.brake import Brake
 from services.core.collection import Collection
 from services.core.errors import NotFoundError
 from services.runtime import paging
@@ -22,11 +24,17 @@ class Scope:
 
     def where(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Give the condition that keeps a query inside the workspace."""
-        return sa.and_(table.c.tenant_id == self.tenant_id, table.c.workspace_id == self.workspace_id)
+        return _inside(self, table)
 
     def columns(self) -> dict[str, str]:
         """Give the key columns of a new row."""
         return {"tenant_id": self.tenant_id, "workspace_id": self.workspace_id}
+
+
+@lru_cache(maxsize=1024)
+def _inside(scope: Scope, table: sa.Table) -> sa.ColumnElement[bool]:
+    # Every query has it, and making it takes longer than what SQLite does with a small one.
+    return sa.and_(table.c.tenant_id == scope.tenant_id, table.c.workspace_id == scope.workspace_id)
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,10 @@ class StoredCollection:
     imported_commit: str
 
 
-def lock(tx: sa.Connection, scope: Scope) -> sa.Row[Any]:
-    """Make this transaction the only one that writes to the workspace; give the workspace's row.
+def lock(tx: sa.Connection, scope: Scope, *, counts: bool = True) -> sa.Row[Any]:
+    """Make this transaction the only one that writes to the workspace; give the workspace's row as it was before.
 
+    The workspace's revision goes up, unless ``counts`` is false: nothing that a plan is about will change.
     SQLite has one writer anyway; PostgreSQL takes an advisory lock that ends with the transaction.
     """
     if tx.dialect.name == "postgresql":
@@ -49,13 +58,20 @@ def lock(tx: sa.Connection, scope: Scope) -> sa.Row[Any]:
     if row is None:
         tx.execute(sa.insert(workspaces).values(**scope.columns()))
         row = tx.execute(sa.select(workspaces).where(scope.where(workspaces))).one()
-    tx.execute(sa.update(workspaces).where(scope.where(workspaces)).values(revision=workspaces.c.revision + 1))
+    if counts:
+        tx.execute(sa.update(workspaces).where(scope.where(workspaces)).values(revision=workspaces.c.revision + 1))
     return row
 
 
 def workspace_row(tx: sa.Connection, scope: Scope) -> sa.Row[Any] | None:
     """Give the workspace's row; None before anything was written."""
     return tx.execute(sa.select(workspaces).where(scope.where(workspaces))).first()
+
+
+def revision(tx: sa.Connection, scope: Scope) -> int:
+    """Give how many writes the workspace has seen."""
+    found = tx.execute(sa.select(workspaces.c.revision).where(scope.where(workspaces))).scalar()
+    return int(found or 0)
 
 
 def next_key(tx: sa.Connection, scope: Scope) -> int:
@@ -109,6 +125,11 @@ def save_collection(tx: sa.Connection, scope: Scope, collection: Collection, *, 
         "new_path": collection.new_path,
         "schema": collection.schema.decode(),
         "quality": collection.quality.decode(),
+        "merge": collection.merge.decode(),
+        "review_required": collection.review_required,
+        "schema_path": collection.schema_path,
+        "schema_blob": collection.schema_blob,
+        "brake": [collection.brake.records, collection.brake.percent],
     }
     values = {"name": collection.name, "settings": json.dumps(settings), "imported_commit": ""}
     if new:
@@ -151,6 +172,23 @@ def fail_abandoned_runs(tx: sa.Connection, started_before: int, now: int) -> Non
     tx.execute(sa.update(sync_runs).where(key).values(**values))
 
 
+def newest_import(tx: sa.Connection, scope: Scope) -> sa.Row[Any] | None:
+    """Give the import that landed last and was not taken back; None where there is none."""
+    landed = sa.and_(sync_runs.c.kind == "import", sync_runs.c.state == "succeeded")
+    query = sa.select(sync_runs).where(scope.where(sync_runs), landed)
+    return tx.execute(query.order_by(sync_runs.c.revision.desc()).limit(1)).first()
+
+
+def undone_commits(tx: sa.Connection, scope: Scope) -> frozenset[str]:
+    """Give the commits whose imports a person took back, and which nobody asked for since.
+
+    Nothing imports them by itself.
+    """
+    newest = newest_import(tx, scope)
+    undone = sa.and_(sync_runs.c.state == "undone", sync_runs.c.revision > (newest.revision if newest else 0))
+    return frozenset(tx.execute(sa.select(sync_runs.c.commit).where(scope.where(sync_runs), undone)).scalars())
+
+
 def get_run(tx: sa.Connection, scope: Scope, run_id: str) -> sa.Row[Any]:
     """Give one run; raise NotFoundError."""
     row = tx.execute(sa.select(sync_runs).where(scope.where(sync_runs), sync_runs.c.id == run_id)).first()
@@ -170,10 +208,16 @@ def list_runs(tx: sa.Connection, scope: Scope, size: int, token: str) -> tuple[l
 
 
 def _collection(row: sa.Row[Any]) -> Collection:
-    settings = json.loads(row.settings)
+    return _read_collection(row.id, row.name, row.settings)
+
+
+@lru_cache(maxsize=256)
+def _read_collection(collection_id: str, name: str, text: str) -> Collection:
+    # A collection keeps its patterns compiled; most calls find the same ones.
+    settings = json.loads(text)
     return Collection(
-        id=row.id,
-        name=row.name,
+        id=collection_id,
+        name=name,
         path=settings["path"],
         include=tuple(settings["include"]),
         exclude=tuple(settings["exclude"]),
@@ -181,4 +225,9 @@ def _collection(row: sa.Row[Any]) -> Collection:
         new_path=settings["new_path"],
         schema=settings["schema"].encode(),
         quality=settings["quality"].encode(),
+        merge=settings["merge"].encode(),
+        review_required=settings["review_required"],
+        schema_path=settings["schema_path"],
+        schema_blob=settings["schema_blob"],
+        brake=Brake(*settings["brake"]),
     )

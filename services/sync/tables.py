@@ -3,10 +3,27 @@
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
+from services.runtime.jobs_table import jobs_table
 from services.runtime.requests import requests_table
 
 metadata: Final = sa.MetaData()
+
+
+class _Pointer(sa.types.TypeDecorator[str]):
+    """A JSON pointer. A key may hold NUL, which PostgreSQL has in no text: it is kept as ~2, which is no escape."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        """Give what is stored."""
+        return value.replace("\0", "~2") if value else value
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        """Give the pointer."""
+        return value.replace("~2", "\0") if value else value
 
 
 def _tenant() -> sa.Column[str]:
@@ -79,8 +96,11 @@ records: Final = sa.Table(
     sa.Column("reason", sa.String(16), nullable=False, server_default="import"),
     sa.Column("updated_by", sa.Text, nullable=False, server_default="git"),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    # The import that wrote the row last; empty when anything else did since.
+    sa.Column("run_id", sa.String(64), nullable=False, server_default=""),
     sa.UniqueConstraint("tenant_id", "workspace_id", "collection_id", "id", name="records_id"),
     sa.Index("records_path", "tenant_id", "workspace_id", "path"),
+    sa.Index("records_updated", "tenant_id", "workspace_id", "updated_at", "key"),
     sa.Index(
         "records_open",
         "tenant_id",
@@ -111,7 +131,7 @@ conflicts: Final = sa.Table(
     _workspace(),
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("record_key", sa.BigInteger, nullable=False),
-    sa.Column("pointer", sa.Text, nullable=False),
+    sa.Column("pointer", _Pointer, nullable=False),
     # JSON text; NULL where that side has no value.
     sa.Column("base", sa.Text),
     sa.Column("ours", sa.Text),
@@ -121,7 +141,28 @@ conflicts: Final = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("resolved_by", sa.Text, nullable=False, server_default=""),
     sa.Column("resolved_at", sa.BigInteger, nullable=False, server_default="0"),
+    # JSON object: what to put back when a person takes the resolution back; empty while there is none.
+    sa.Column("before", sa.Text, nullable=False, server_default=""),
     sa.Index("conflicts_record", "tenant_id", "workspace_id", "record_key"),
+)
+
+# What an import made of a record with edits of its own, field by field.
+merges: Final = sa.Table(
+    "merges",
+    metadata,
+    _tenant(),
+    _workspace(),
+    sa.Column("record_key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    # The record's revision after it.
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("commit", sa.String(64), nullable=False),
+    # Its file in Git before and at the commit; empty where there was or is none.
+    sa.Column("old_path", sa.LargeBinary, nullable=False),
+    sa.Column("path", sa.LargeBinary, nullable=False),
+    # JSON list of {pointer, verdict, base, ours, theirs, result}; a value that is not there has no key.
+    sa.Column("fields", sa.Text, nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
 )
 
 quarantine: Final = sa.Table(
@@ -160,7 +201,25 @@ reservations: Final = sa.Table(
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("merged_at", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("merged_commit", sa.String(64), nullable=False, server_default=""),
+    # When the publication was over, merged or not.
     sa.Column("released_at", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+# Who reviews a record, and what the last review of it said. A verdict is good for the revision it was given for.
+reviews: Final = sa.Table(
+    "reviews",
+    metadata,
+    _tenant(),
+    _workspace(),
+    sa.Column("record_key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("reserved_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("reserved_until", sa.BigInteger, nullable=False, server_default="0"),
+    # "validated", "rejected", or empty before the first.
+    sa.Column("verdict", sa.String(16), nullable=False, server_default=""),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("given_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("given_at", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 sync_runs: Final = sa.Table(
@@ -176,9 +235,62 @@ sync_runs: Final = sa.Table(
     # JSON object of ImportCounts.
     sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
     sa.Column("error", sa.Text, nullable=False, server_default=""),
+    # JSON list of sentences: what somebody should know of it.
+    sa.Column("notes", sa.Text, nullable=False, server_default="[]"),
+    # Of the database once it had landed: runs land in this order.
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("started_by", sa.Text, nullable=False),
     sa.Column("started_at", sa.BigInteger, nullable=False),
     sa.Column("finished_at", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+# What the newest imports found before they changed it; see ``services.sync.journal``.
+run_changes: Final = sa.Table(
+    "run_changes",
+    metadata,
+    _tenant(),
+    _workspace(),
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    # The row before, msgpack; nil where there was none.
+    sa.Column("before", sa.LargeBinary, nullable=False),
+)
+
+# When each workspace's remote is looked at next; see ``services.sync.polling``.
+jobs: Final = jobs_table(metadata)
+
+# The words of records; on SQLite, with spaces around each, beside the number of a document in the full text table
+# ``search_words``, which has no metadata here. Filled by ``search_index``, never by who writes records.
+search_texts: Final = sa.Table(
+    "search_texts",
+    metadata,
+    _tenant(),
+    _workspace(),
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("docid", sa.BigInteger),
+    sa.Column("words", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql")),
+    sa.Index("search_docid", "docid", unique=True).ddl_if(dialect="sqlite"),
+    sa.Index("search_words_gin", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+
+# Records whose words may have changed, marked by triggers; ``txn`` keeps apart the marks of writers at once.
+search_marks: Final = sa.Table(
+    "search_marks",
+    metadata,
+    _tenant(),
+    _workspace(),
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("txn", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+
+# Records from this key on are new to the search; no mark is made for them, so that a first import costs nothing.
+search_state: Final = sa.Table(
+    "search_state",
+    metadata,
+    _tenant(),
+    _workspace(),
+    sa.Column("next_key", sa.BigInteger, nullable=False),
 )
 
 # Answers already given, by the id of the request.

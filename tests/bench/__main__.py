@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import git_cases
+from tests.bench import git_cases, listing
 from tests.bench.cases import Case, report
 from tests.bench.gateway_cases import served, small_change
 from tests.bench.importing import against_naive, full_import, make_repository, memory
@@ -35,7 +35,11 @@ def main() -> None:
     rounds = 2 if arguments.short else 5
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cases = [*_imports(folder, rounds, arguments.only), *git_cases.run(folder, rounds, arguments.only)]
+        cases = [
+            *_imports(folder, rounds, arguments.only),
+            *_listings(folder, rounds, arguments.only),
+            *git_cases.run(folder, rounds, arguments.only),
+        ]
     report(cases, BUILD)
 
 
@@ -57,6 +61,16 @@ def _imports(folder: Path, rounds: int, prefix: str) -> Iterator[Case]:
         if "import-small" in wanted:
             with served(folder, many) as api:
                 yield small_change(folder, many, api, 4 * rounds)
+
+
+def _listings(folder: Path, rounds: int, prefix: str) -> Iterator[Case]:
+    names = [name for name in ("SQLite", "PostgreSQL") if f"listing-{name.lower()}".startswith(prefix)]
+    if not names:
+        return
+    with _databases() as databases:
+        for name in names:
+            if name in databases:
+                yield from listing.cases(folder, name, databases[name], rounds)
 
 
 if __name__ == "__main__":

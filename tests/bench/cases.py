@@ -26,7 +26,7 @@ class Case:
 
 def compare(case: str, value: float, floor: float, goal: float, unit: str = "s") -> Case:
     """Give a case from two measurements of one run."""
-    return Case(case, round(value, 4), round(floor, 4), round(value / floor, 2), goal, unit)
+    return Case(case, round(value, 4), round(floor, 4), round(value / floor, 3), goal, unit)
 
 
 def median_seconds(work: Callable[[], Any], rounds: int) -> float:
@@ -46,7 +46,7 @@ def report(cases: Iterable[Case], path: Path) -> None:
     for case in found:
         verdict = "[green]good[/]" if case.ratio <= case.goal else "[red]over[/]"
         sides = (f"{case.value:.3f} {case.unit}", f"{case.floor:.3f} {case.unit}")
-        row = (*sides, f"{case.ratio:.2f}", f"{case.goal:.2f}")
+        row = (*sides, f"{case.ratio:.3g}", f"{case.goal:.3g}")
         table.add_row(case.case, *row, verdict)
     Console(width=120).print(table)
     path.parent.mkdir(exist_ok=True)

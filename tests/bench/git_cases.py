@@ -6,25 +6,31 @@ same head, the same paths and blobs, the same tree. What counts is the round tha
 
 import hashlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from protos.common.v1 import common_pb2
 from protos.git.v1 import git_pb2
+from services.git import partial
 from services.git.blobs import MAX_BLOB_BYTES
+from services.git.convert import MAX_OIDS
+from services.git.quota import size_of
 from services.sync.git_client import blobs_in, changes_in
 from tests.bench import git_repositories as repositories
 from tests.bench.cases import Case, compare
 from tests.bench.git_host import git_host
-from tests.bench.git_process import META, GitProcess, git_process
+from tests.bench.git_process import META, PARTIAL, GitProcess, git_process
 from tests.remote import Remote
 
 _T = TypeVar("_T")
+
+WHOLE = "whole"
 
 MEGABYTE = 1024 * 1024
 MEMORY_MEGABYTES = 150
@@ -52,6 +58,7 @@ NAMES = (
     "git-blobs",
     "git-commit-flat",
     "git-commit-months",
+    "git-partial",
 )
 MEMORY = "git-memory"
 
@@ -61,7 +68,7 @@ def run(folder: Path, rounds: int, prefix: str = "") -> list[Case]:
     wanted = [name for name in (*NAMES, MEMORY) if name.startswith(prefix)]
     if not wanted:
         return []
-    with _service(folder) as (service, months, flat, url):
+    with _service(folder) as (service, months, flat, small_part, url):
         measures: dict[str, Callable[[], Case]] = {
             "git-no-op-pull": lambda: no_op_pull(service, months, url, 10 * rounds),
             "git-changed-months": lambda: changed(service, months, 20 * rounds),
@@ -69,6 +76,7 @@ def run(folder: Path, rounds: int, prefix: str = "") -> list[Case]:
             "git-blobs": lambda: all_blobs(service, months, rounds + 1),
             "git-commit-flat": lambda: commit(service, flat, 2 * rounds, 0.33),
             "git-commit-months": lambda: commit(service, months, 5 * rounds, 1.2),
+            "git-partial": lambda: partial_clone(service, small_part, rounds, 1.3),
             # Its floor is what the service may have beside git's own processes.
             MEMORY: lambda: compare(
                 "memory of the git service at its peak", service.peak_bytes() / MEGABYTE, MEMORY_MEGABYTES, 1, "MB"
@@ -101,7 +109,7 @@ def changed(service: GitProcess, layout: Layout, rounds: int) -> Case:
         answers = service.stub.ListChangedPaths(between, metadata=META)
         changes = [change for answer in answers for change in changes_in(answer)]
         request = git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=[change.blob for change in changes])
-        blobs = blobs_in(service.stub.ReadBlobs(iter([request]), metadata=META), MAX_BLOB_BYTES)
+        blobs = blobs_in(service.stub.ReadBlobs(request, metadata=META), MAX_BLOB_BYTES)
         return {change.path: blob.data or b"" for change, blob in zip(changes, blobs, strict=True)}
 
     with _cat_file(mirror) as read:
@@ -123,15 +131,13 @@ def all_blobs(service: GitProcess, layout: Layout, rounds: int) -> Case:
     assert len(oids) == repositories.COUNT
     asked = "".join(f"{oid}\n" for oid in oids).encode()
 
-    def requests() -> Iterator[git_pb2.ReadBlobsRequest]:
-        for start in range(0, len(oids), 5000):
-            yield git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=oids[start : start + 5000])
+    def answers() -> Iterator[git_pb2.ReadBlobsResponse]:
+        for start in range(0, len(oids), MAX_OIDS):
+            request = git_pb2.ReadBlobsRequest(workspace_id=layout.name, oids=oids[start : start + MAX_OIDS])
+            yield from service.stub.ReadBlobs(request, metadata=META)
 
     def ours() -> int:
-        read = 0
-        for answer in service.stub.ReadBlobs(requests(), metadata=META):
-            read += len(answer.data)
-        return read
+        return sum(len(answer.data) for answer in answers())
 
     def floor() -> int:
         command = ["git", "-c", CACHE, "cat-file", "--batch", "--buffer"]
@@ -147,19 +153,13 @@ def all_blobs(service: GitProcess, layout: Layout, rounds: int) -> Case:
         # Each blob comes with a line "name blob size" and a line end.
         return read - sum(len(f"{oid} blob {size}\n\n") for oid, size in zip(oids, sizes, strict=True))
 
-    sizes = _same_blobs(service, layout, oids, requests)
+    sizes = _same_blobs(layout, oids, answers())
     return _measured("all 100,000 blobs, against cat-file --batch --buffer", ours, floor, rounds, 1.5)
 
 
-def _same_blobs(
-    service: GitProcess,
-    layout: Layout,
-    oids: list[str],
-    requests: Callable[[], Iterator[git_pb2.ReadBlobsRequest]],
-) -> list[int]:
+def _same_blobs(layout: Layout, oids: list[str], answers: Iterator[git_pb2.ReadBlobsResponse]) -> list[int]:
     """Check that what the service gives has the names that were asked for; give the sizes."""
     sizes: list[int] = []
-    answers = service.stub.ReadBlobs(requests(), metadata=META)
     for oid, blob in zip(oids, blobs_in(answers, MAX_BLOB_BYTES), strict=True):
         data = b"blob %d\0" % blob.size + (blob.data or b"")
         assert hashlib.sha1(data, usedforsecurity=False).hexdigest() == oid, layout.name
@@ -215,8 +215,46 @@ def _commit_requests(
     yield git_pb2.CreateCommitRequest(edits=git_pb2.CommitEdits(edits=parts))
 
 
+def partial_clone(service: GitProcess, url: str, rounds: int, goal: float) -> Case:
+    """Measure a partial clone and the reading of its records; the name says what a whole one comes to."""
+    options = ["--no-tags", "--no-write-fetch-head", f"--filter={partial.FILTER}"]
+
+    def ours(workspace: str) -> tuple[str, int]:
+        service.stub.DropMirror(git_pb2.DropMirrorRequest(workspace_id=workspace), metadata=META)
+        *_, last = service.stub.Fetch(git_pb2.FetchRequest(workspace_id=workspace), metadata=META)
+        head = last.result.new_oid
+        between = git_pb2.ListChangedPathsRequest(workspace_id=workspace, new_oid=head, folders=[b"data"])
+        listed = service.stub.ListChangedPaths(between, metadata=META)
+        oids = [change.blob for answer in listed for change in changes_in(answer)]
+        request = git_pb2.ReadBlobsRequest(workspace_id=workspace, oids=oids)
+        read = sum(len(answer.data) for answer in service.stub.ReadBlobs(request, metadata=META))
+        return head, read
+
+    def floor() -> tuple[str, int]:
+        place = service.data / "floor.git"
+        shutil.rmtree(place, ignore_errors=True)
+        subprocess.run(["git", "clone", "-q", "--bare", "--filter=blob:none", url, place], check=True)
+        listed = _git(place, ["ls-tree", "-r", "-z", "HEAD", "data"]).split(b"\0")
+        oids = b"".join(line[12:52] + b"\n" for line in listed if line)
+        _git(place, ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", *options, "--stdin", "origin"], oids)
+        answer = _git(place, ["cat-file", "--batch", "--buffer"], oids)
+        heads = sum(len(line) + 1 for line in _git(place, ["cat-file", "--batch-check"], oids).splitlines())
+        return _git(place, ["rev-parse", "HEAD"]).decode().strip(), len(answer) - heads - oids.count(b"\n")
+
+    whole_seconds, whole = _timed(lambda: ours(WHOLE))
+    case = _measured("", lambda: ours(PARTIAL), floor, rounds, goal)
+    assert whole == ours(PARTIAL)
+    part_megabytes, whole_megabytes = (size_of(service.mirror(name)) / MEGABYTE for name in (PARTIAL, WHOLE))
+    # What it is for, beside what it costs.
+    name = (
+        f"partial clone + reading records ({part_megabytes:.1f} MB; whole: {whole_seconds:.2f} s,"
+        f" {whole_megabytes:.0f} MB), against git's own + one fetch of the blobs"
+    )
+    return replace(case, case=name)
+
+
 @contextmanager
-def _service(folder: Path) -> Iterator[tuple[GitProcess, Layout, Layout, str]]:
+def _service(folder: Path) -> Iterator[tuple[GitProcess, Layout, Layout, str, str]]:
     remotes = folder / "git-remotes"
     remotes.mkdir()
     months = Layout(
@@ -229,12 +267,14 @@ def _service(folder: Path) -> Iterator[tuple[GitProcess, Layout, Layout, str]]:
     with git_host(remotes) as host:
         url = f"{host}/months.git"
         urls = {months.name: months.remote.url, flat.name: flat.remote.url, "over-http": url}
+        repositories.make_small_part(remotes / "assets.git")
+        urls[PARTIAL] = urls[WHOLE] = f"{host}/assets.git"
         with git_process(folder / "git-data", urls) as service:
-            for workspace in urls:
+            for workspace in set(urls) - {PARTIAL, WHOLE}:
                 request = git_pb2.FetchRequest(workspace_id=workspace)
                 *_, last = service.stub.Fetch(request, metadata=META)
                 assert last.result.cloned
-            yield service, months, flat, url
+            yield service, months, flat, urls[PARTIAL], url
 
 
 def _measured(name: str, ours: Callable[[], _T], floor: Callable[[], _T], rounds: int, goal: float) -> Case:

@@ -27,6 +27,8 @@ from services.runtime.identity import Identity, Role, Verifier, sign
 
 TENANT = "bench"
 META = as_tenant(TENANT)
+# The one workspace that is a partial clone.
+PARTIAL = "partial"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class _Workspaces:
     def resolve(self, tenant_id: str, workspace_id: str) -> RemoteAddress:
         assert tenant_id == TENANT
         url = self._urls[workspace_id]
-        return RemoteAddress(url, url, "main", "", Token(""))
+        return RemoteAddress(url, url, "main", "", Token(""), partial_clone=workspace_id == PARTIAL)
 
     def forget(self, tenant_id: str, workspace_id: str) -> None:
         pass

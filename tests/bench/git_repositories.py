@@ -1,6 +1,7 @@
 """Repositories of 100,000 records for the measurements of the git service, made by ``git fast-import``."""
 
 from collections.abc import Mapping
+from hashlib import shake_128
 from pathlib import Path
 
 from services.git.packs import object_name
@@ -9,6 +10,9 @@ from tests.remote import Remote
 COUNT = 100_000
 CHANGED = 10
 EDITED = 100
+SMALL_PART = 1000
+ASSETS = 400
+ASSET_BYTES = 500_000
 _HEAD = b"commit refs/heads/main\ncommitter B <b@example.org> %d +0000\ndata 1\nx\n"
 _TEXT = "All of this is text that says nothing about anything. "
 
@@ -66,6 +70,16 @@ def make(path: Path, *, months: bool) -> tuple[Remote, str, str]:
     # As a forge keeps it, and so that what is sent and stored does not hang on how fast-import wrote it.
     remote.git("repack", "-a", "-d", "-q", "--depth=20", "--window=5")
     return remote, first, remote.head()
+
+
+def make_small_part(path: Path) -> Remote:
+    """Make a repository of SMALL_PART records beside ASSETS files that do not compress, 200 MB in all."""
+    remote = Remote.create(path)
+    remote.git("config", "uploadpack.allowFilter", "true")
+    files = [(f"assets/a{n:04d}.bin", shake_128(b"%d" % n).digest(ASSET_BYTES)) for n in range(ASSETS)]
+    files += [(by_month(n), record(n)) for n in range(SMALL_PART)]
+    remote.git("fast-import", "--quiet", stdin=stream(files))
+    return remote
 
 
 def _commit(remote: Remote, blobs: Mapping[str, str]) -> str:

@@ -159,6 +159,7 @@ def _git(git: list[str], *arguments: str, stdin: bytes = b"") -> bytes:
 
 def against_naive(folder: Path, remote: Remote, count: int) -> Case:
     """Measure how little of the naive way's time an import takes, both from the clone on."""
+    folder.mkdir()
     naive = naive_seconds(remote.url, sqlite_url(folder / "naive.db"), folder / "naive")
     with sync_world(folder / "services", sqlite_url(folder / "sync.db")) as world:
         world.attach(remote.url)

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.main import main
+from protos.sync.v1 import sync_pb2
 from services.pr import server as pr_server
-from services.sync import convert, importer, landing, store
+from services.sync import convert, importer, journal, landing, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ PUBLICATION = (
 MERGE = ("merge:before", "merge:after", "settle:before")
 CLOSE = ("close:before", "close:after", "release:before", "release:after")
 IMPORT = ("fetched", "parsing", "planned", "written", "committed")
+UNDO = ("undo begun", "undo written", "undone")
 
 
 def die(*_: object) -> None:
@@ -47,14 +49,19 @@ def arm(moment: str) -> None:
         "planned": lambda: _before(landing, "apply_plan"),
         "written": lambda: _before(store, "set_imported"),
         "committed": lambda: _before(convert, "result_message"),
+        "undo begun": lambda: _before(journal, "pages"),
+        "undo written": lambda: _before(journal, "forget"),
+        "undone": lambda: _before(convert, "undo_event", sync_pb2.Run),
     }[moment]()
 
 
-def _before(module: Any, name: str) -> None:
+def _before(module: Any, name: str, kind: type = object) -> None:
+    """Die before a function is called, the first time with a last argument of a kind."""
     original: Callable[..., Any] = getattr(module, name)
 
     def dying(*arguments: Any, **named: Any) -> Any:
-        die()
+        if isinstance(arguments[-1], kind):
+            die()
         return original(*arguments, **named)
 
     setattr(module, name, dying)

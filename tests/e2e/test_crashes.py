@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.crashing import CLOSE, IMPORT, MERGE, PUBLICATION
+from tests.e2e.crashing import CLOSE, IMPORT, MERGE, PUBLICATION, UNDO
 from tests.e2e.installation import Installation
 from tests.remote import Remote
 
@@ -104,3 +104,32 @@ def test_an_import_lands_whole_or_not_at_all(installation: Installation, remote:
     assert installation.do("records", "show", "a")["content"] == {"id": "a", "title": "Ant!", "size": 30}
     status = installation.status()
     assert (status["pending"], status["commits_behind"], status["quarantined"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("moment", UNDO)
+def test_an_undo_lands_whole_or_not_at_all(installation: Installation, remote: Remote, moment: str) -> None:
+    """Killed at any step: the import is undone or it is not, and either way it can be undone and made again."""
+    installation.start()
+    installation.do("workspace", "add", "w", "--repo", str(remote.path), "--collection", "things=data")
+    installation.do("git-pull")
+    changed = '{\n  "id": "a",\n  "title": "Ant!",\n  "size": 3\n}\n'
+    remote.commit({"data/a.json": changed, "data/b.yaml": None, "data/d.json": '{"id": "d"}\n', "data/bad.json": "{"})
+    installation.run("git-pull")
+    run = installation.do("runs", "list")["runs"][0]["id"]
+    assert installation.stop() == 0
+    installation.start(moment)
+    installation.run("runs", "undo", run)
+    installation.wait_dead()
+    installation.start()
+    done = moment == "undone"
+    assert installation.do("runs", "show", run)["state"] == ("undone" if done else "succeeded")
+    records = {record["id"]: record["title"] for record in installation.do("records", "list")["records"]}
+    assert (records["a"], "b" in records, "d" in records) == (("Ant", True, False) if done else ("Ant!", False, True))
+    assert installation.status()["quarantined"] == (not done)
+    if not done:
+        installation.do("runs", "undo", run)
+    assert {record["id"] for record in installation.do("records", "list")["records"]} == {"a", "b", "c"}
+    assert installation.status()["quarantined"] == 0
+    installation.run("git-pull")
+    status = installation.status()
+    assert (status["commits_behind"], status["quarantined"]) == (0, 1)

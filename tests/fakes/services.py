@@ -48,7 +48,7 @@ class FakeGit(git_pb2_grpc.GitServiceServicer):
                 del tree[edit.path]
             else:
                 tree[edit.path] = edit.content
-        message = f"{header.message}@{header.time} {header.committer.email}"
+        message = f"{header.message}@{header.time} {header.committer.email} {self.world.signing_key}"
         made = Commit((header.base_oid,), tuple(sorted(tree.items())), message, header.author.email)
         oid = self.world.add(made)
         self.world.kept[header.keep_as] = oid

@@ -6,6 +6,7 @@ The fakes are real gRPC servicers over one ``World``; they implement the few cal
 import hashlib
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Tree = dict[bytes, bytes]
@@ -47,7 +48,9 @@ class World:
     imported: str = ""
     forge: int = 1
     token: str = ""
+    signing_key: str = ""
     failures: dict[str, list[Exception]] = field(default_factory=dict)
+    happenings: dict[str, Callable[[], object]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -97,6 +100,10 @@ class World:
         """Let the next calls of a method fail, one for each error."""
         self.failures.setdefault(call, []).extend(errors)
 
+    def during(self, call: str, happens: Callable[[], object]) -> None:
+        """Let something happen elsewhere while the next call of a method goes on."""
+        self.happenings[call] = happens
+
     def base(self, ours: str, theirs: str) -> str:
         """Give the newest commit on the first-parent line of theirs that ours holds."""
         while not self.holds(ours, theirs):
@@ -110,3 +117,4 @@ class World:
             ordered = self.failures.get(call)
             if ordered:
                 raise ordered.pop(0)
+            self.happenings.pop(call, int)()

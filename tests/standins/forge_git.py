@@ -50,10 +50,9 @@ def run_backend(
         "REMOTE_USER": user,
         "REMOTE_ADDR": "127.0.0.1",
     }
-    answer = subprocess.run(
-        ["git", "http-backend"], input=body, env=environment, capture_output=True, check=True
-    ).stdout
-    head, _, content = answer.partition(b"\r\n\r\n")
+    done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+    # As under any web server: what a program said before it failed is the answer.
+    head, _, content = (done.stdout or b"Status: 500 Internal Server Error").partition(b"\r\n\r\n")
     answered = dict(_lines(head.decode().split("\r\n")))
     status = int(answered.pop("Status", "200").split()[0])
     return status, answered, content

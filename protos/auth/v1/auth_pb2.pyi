@@ -757,6 +757,8 @@ class Workspace(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     SSH_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     SIGNING_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    PARTIAL_CLONE_FIELD_NUMBER: _builtins.int
+    POLL_SECONDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id."""
     name: _builtins.str
@@ -777,6 +779,10 @@ class Workspace(_message.Message):
     """Public half of the key for ssh remotes, as in an authorized_keys file; empty when none is stored."""
     signing_public_key: _builtins.str
     """Public half of the key that commits are signed with; empty when none is stored."""
+    partial_clone: _builtins.bool
+    """Whether its mirror holds the contents of those files only that were read (blob:none)."""
+    poll_seconds: _builtins.int
+    """Seconds between two looks at the remote; 0 is never. Unset: as the installation has it."""
     def __init__(
         self,
         *,
@@ -790,12 +796,16 @@ class Workspace(_message.Message):
         created_at: _builtins.int = ...,
         ssh_public_key: _builtins.str = ...,
         signing_public_key: _builtins.str = ...,
+        partial_clone: _builtins.bool = ...,
+        poll_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds", "poll_seconds", b"poll_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created_at", b"created_at", "forge", b"forge", "has_credential", b"has_credential", "id", b"id", "name", b"name", "repository_url", b"repository_url", "signing_public_key", b"signing_public_key", "ssh_public_key", b"ssh_public_key", "upstream_url", b"upstream_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds", "branch", b"branch", "created_at", b"created_at", "forge", b"forge", "has_credential", b"has_credential", "id", b"id", "name", b"name", "partial_clone", b"partial_clone", "poll_seconds", b"poll_seconds", "repository_url", b"repository_url", "signing_public_key", b"signing_public_key", "ssh_public_key", b"ssh_public_key", "upstream_url", b"upstream_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__poll_seconds: _TypeAlias = _typing.Literal["poll_seconds"]  # noqa: Y015
+    _WhichOneofArgType__poll_seconds: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__poll_seconds) -> _WhichOneofReturnType__poll_seconds | None: ...
 
 Global___Workspace: _TypeAlias = Workspace  # noqa: Y015
 
@@ -810,6 +820,8 @@ class CreateWorkspaceRequest(_message.Message):
     FORGE_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PARTIAL_CLONE_FIELD_NUMBER: _builtins.int
+    POLL_SECONDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, unique in the tenant."""
     repository_url: _builtins.str
@@ -824,6 +836,10 @@ class CreateWorkspaceRequest(_message.Message):
     """Token for remote and forge; may be empty."""
     request_id: _builtins.str
     """Same id, same answer."""
+    partial_clone: _builtins.bool
+    """Fetch the contents of files when they are first read: for repositories whose records are a small part."""
+    poll_seconds: _builtins.int
+    """Seconds between two looks at the remote, 0 or at least 5; as the installation has it when unset."""
     def __init__(
         self,
         *,
@@ -834,12 +850,16 @@ class CreateWorkspaceRequest(_message.Message):
         forge: Global___Forge.ValueType = ...,
         token: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        partial_clone: _builtins.bool = ...,
+        poll_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds", "poll_seconds", b"poll_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "forge", b"forge", "name", b"name", "repository_url", b"repository_url", "request_id", b"request_id", "token", b"token", "upstream_url", b"upstream_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds", "branch", b"branch", "forge", b"forge", "name", b"name", "partial_clone", b"partial_clone", "poll_seconds", b"poll_seconds", "repository_url", b"repository_url", "request_id", b"request_id", "token", b"token", "upstream_url", b"upstream_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__poll_seconds: _TypeAlias = _typing.Literal["poll_seconds"]  # noqa: Y015
+    _WhichOneofArgType__poll_seconds: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__poll_seconds) -> _WhichOneofReturnType__poll_seconds | None: ...
 
 Global___CreateWorkspaceRequest: _TypeAlias = CreateWorkspaceRequest  # noqa: Y015
 
@@ -967,6 +987,8 @@ class UpdateWorkspaceRequest(_message.Message):
     UPSTREAM_URL_FIELD_NUMBER: _builtins.int
     FORGE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PARTIAL_CLONE_FIELD_NUMBER: _builtins.int
+    POLL_SECONDS_FIELD_NUMBER: _builtins.int
     workspace: _builtins.str
     """Id or name."""
     repository_url: _builtins.str
@@ -979,6 +1001,10 @@ class UpdateWorkspaceRequest(_message.Message):
     """New kind of host."""
     request_id: _builtins.str
     """Same id, same answer."""
+    partial_clone: _builtins.bool
+    """Whether contents of files are fetched when they are first read."""
+    poll_seconds: _builtins.int
+    """Seconds between two looks at the remote, 0 or at least 5; below 0: as the installation has it."""
     def __init__(
         self,
         *,
@@ -988,15 +1014,21 @@ class UpdateWorkspaceRequest(_message.Message):
         upstream_url: _builtins.str | None = ...,
         forge: Global___Forge.ValueType | None = ...,
         request_id: _builtins.str = ...,
+        partial_clone: _builtins.bool | None = ...,
+        poll_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_forge", b"_forge", "_repository_url", b"_repository_url", "_upstream_url", b"_upstream_url", "branch", b"branch", "forge", b"forge", "repository_url", b"repository_url", "upstream_url", b"upstream_url"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_forge", b"_forge", "_partial_clone", b"_partial_clone", "_poll_seconds", b"_poll_seconds", "_repository_url", b"_repository_url", "_upstream_url", b"_upstream_url", "branch", b"branch", "forge", b"forge", "partial_clone", b"partial_clone", "poll_seconds", b"poll_seconds", "repository_url", b"repository_url", "upstream_url", b"upstream_url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_forge", b"_forge", "_repository_url", b"_repository_url", "_upstream_url", b"_upstream_url", "branch", b"branch", "forge", b"forge", "repository_url", b"repository_url", "request_id", b"request_id", "upstream_url", b"upstream_url", "workspace", b"workspace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_branch", b"_branch", "_forge", b"_forge", "_partial_clone", b"_partial_clone", "_poll_seconds", b"_poll_seconds", "_repository_url", b"_repository_url", "_upstream_url", b"_upstream_url", "branch", b"branch", "forge", b"forge", "partial_clone", b"partial_clone", "poll_seconds", b"poll_seconds", "repository_url", b"repository_url", "request_id", b"request_id", "upstream_url", b"upstream_url", "workspace", b"workspace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__branch: _TypeAlias = _typing.Literal["branch"]  # noqa: Y015
     _WhichOneofArgType__branch: _TypeAlias = _typing.Literal["_branch", b"_branch"]  # noqa: Y015
     _WhichOneofReturnType__forge: _TypeAlias = _typing.Literal["forge"]  # noqa: Y015
     _WhichOneofArgType__forge: _TypeAlias = _typing.Literal["_forge", b"_forge"]  # noqa: Y015
+    _WhichOneofReturnType__partial_clone: _TypeAlias = _typing.Literal["partial_clone"]  # noqa: Y015
+    _WhichOneofArgType__partial_clone: _TypeAlias = _typing.Literal["_partial_clone", b"_partial_clone"]  # noqa: Y015
+    _WhichOneofReturnType__poll_seconds: _TypeAlias = _typing.Literal["poll_seconds"]  # noqa: Y015
+    _WhichOneofArgType__poll_seconds: _TypeAlias = _typing.Literal["_poll_seconds", b"_poll_seconds"]  # noqa: Y015
     _WhichOneofReturnType__repository_url: _TypeAlias = _typing.Literal["repository_url"]  # noqa: Y015
     _WhichOneofArgType__repository_url: _TypeAlias = _typing.Literal["_repository_url", b"_repository_url"]  # noqa: Y015
     _WhichOneofReturnType__upstream_url: _TypeAlias = _typing.Literal["upstream_url"]  # noqa: Y015
@@ -1005,6 +1037,10 @@ class UpdateWorkspaceRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__branch) -> _WhichOneofReturnType__branch | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__forge) -> _WhichOneofReturnType__forge | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__partial_clone) -> _WhichOneofReturnType__partial_clone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__poll_seconds) -> _WhichOneofReturnType__poll_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__repository_url) -> _WhichOneofReturnType__repository_url | None: ...
     @_typing.overload

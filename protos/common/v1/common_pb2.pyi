@@ -87,7 +87,7 @@ class NeedsPerson(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     IDS_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why: "conflict", "quarantine", "brake"."""
+    """Why: "conflict", "quarantine", "brake", "review", "edited"."""
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of what waits, for example conflict ids; at most 100."""

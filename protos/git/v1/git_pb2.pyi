@@ -385,12 +385,12 @@ class ReadBlobsRequest(_message.Message):
     OIDS_FIELD_NUMBER: _builtins.int
     MAX_BLOB_BYTES_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
-    """Workspace id; needed in the first message only."""
+    """Workspace id."""
     max_blob_bytes: _builtins.int
-    """Blobs larger than this many bytes are announced without content; 0 means 10 MiB. First message only."""
+    """Blobs larger than this many bytes are announced without content; 0 means 10 MiB."""
     @_builtins.property
     def oids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Blobs, hex; at most 5,000 a message."""
+        """Blobs, hex; at most 10,000."""
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class GitServiceStub:
                 request_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListChangedPathsRequest.SerializeToString,
                 response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListChangedPathsResponse.FromString,
                 _registered_method=True)
-        self.ReadBlobs = channel.stream_stream(
+        self.ReadBlobs = channel.unary_stream(
                 '/lockstep.git.v1.GitService/ReadBlobs',
                 request_serializer=protos_dot_git_dot_v1_dot_git__pb2.ReadBlobsRequest.SerializeToString,
                 response_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ReadBlobsResponse.FromString,
@@ -165,7 +165,7 @@ class GitServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ReadBlobs(self, request_iterator, context):
+    def ReadBlobs(self, request, context):
         """Streams the content of blobs in the order they were asked for, in batches of at most 1 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -297,7 +297,7 @@ def add_GitServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ListChangedPathsRequest.FromString,
                     response_serializer=protos_dot_git_dot_v1_dot_git__pb2.ListChangedPathsResponse.SerializeToString,
             ),
-            'ReadBlobs': grpc.stream_stream_rpc_method_handler(
+            'ReadBlobs': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadBlobs,
                     request_deserializer=protos_dot_git_dot_v1_dot_git__pb2.ReadBlobsRequest.FromString,
                     response_serializer=protos_dot_git_dot_v1_dot_git__pb2.ReadBlobsResponse.SerializeToString,
@@ -493,7 +493,7 @@ class GitService:
             _registered_method=True)
 
     @staticmethod
-    def ReadBlobs(request_iterator,
+    def ReadBlobs(request,
             target,
             options=(),
             channel_credentials=None,
@@ -503,8 +503,8 @@ class GitService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
+        return grpc.experimental.unary_stream(
+            request,
             target,
             '/lockstep.git.v1.GitService/ReadBlobs',
             protos_dot_git_dot_v1_dot_git__pb2.ReadBlobsRequest.SerializeToString,

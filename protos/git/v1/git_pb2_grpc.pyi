@@ -48,7 +48,7 @@ class GitServiceStub:
     """Lists branches of a remote as they are now."""
     ListChangedPaths: _grpc.UnaryStreamMultiCallable[_git_pb2.ListChangedPathsRequest, _git_pb2.ListChangedPathsResponse]
     """Streams the paths that differ between two trees, in batches, in path order."""
-    ReadBlobs: _grpc.StreamStreamMultiCallable[_git_pb2.ReadBlobsRequest, _git_pb2.ReadBlobsResponse]
+    ReadBlobs: _grpc.UnaryStreamMultiCallable[_git_pb2.ReadBlobsRequest, _git_pb2.ReadBlobsResponse]
     """Streams the content of blobs in the order they were asked for, in batches of at most 1 MiB."""
     ReadFile: _grpc.UnaryUnaryMultiCallable[_git_pb2.ReadFileRequest, _git_pb2.ReadFileResponse]
     """Reads one file at a commit."""
@@ -102,7 +102,7 @@ class GitServiceAsyncStub(GitServiceStub):
     """Lists branches of a remote as they are now."""
     ListChangedPaths: _aio.UnaryStreamMultiCallable[_git_pb2.ListChangedPathsRequest, _git_pb2.ListChangedPathsResponse]  # type: ignore[assignment]
     """Streams the paths that differ between two trees, in batches, in path order."""
-    ReadBlobs: _aio.StreamStreamMultiCallable[_git_pb2.ReadBlobsRequest, _git_pb2.ReadBlobsResponse]  # type: ignore[assignment]
+    ReadBlobs: _aio.UnaryStreamMultiCallable[_git_pb2.ReadBlobsRequest, _git_pb2.ReadBlobsResponse]  # type: ignore[assignment]
     """Streams the content of blobs in the order they were asked for, in batches of at most 1 MiB."""
     ReadFile: _aio.UnaryUnaryMultiCallable[_git_pb2.ReadFileRequest, _git_pb2.ReadFileResponse]  # type: ignore[assignment]
     """Reads one file at a commit."""
@@ -181,7 +181,7 @@ class GitServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ReadBlobs(
         self,
-        request_iterator: _MaybeAsyncIterator[_git_pb2.ReadBlobsRequest],
+        request: _git_pb2.ReadBlobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_git_pb2.ReadBlobsResponse], _abc.AsyncIterator[_git_pb2.ReadBlobsResponse]]:
         """Streams the content of blobs in the order they were asked for, in batches of at most 1 MiB."""

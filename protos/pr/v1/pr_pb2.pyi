@@ -91,6 +91,8 @@ class Publication(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    REVIEW_OVERRIDE_FIELD_NUMBER: _builtins.int
+    AWAITING_REVIEW_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id, also in the branch name and in a commit trailer."""
     workspace_id: _builtins.str
@@ -123,9 +125,15 @@ class Publication(_message.Message):
     """Seconds since the epoch."""
     error: _builtins.str
     """Last error of a step that is being tried again, or why it failed; may be empty."""
+    review_override: _builtins.str
+    """Why records that were not validated are in it too; empty when none is."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublicationItem]:
         """Records; filled in by GetPublication."""
+
+    @_builtins.property
+    def awaiting_review(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of pending records that were left out because they are not validated, at most 100."""
 
     def __init__(
         self,
@@ -147,10 +155,12 @@ class Publication(_message.Message):
         updated_at: _builtins.int = ...,
         error: _builtins.str = ...,
         items: _abc.Iterable[Global___PublicationItem] | None = ...,
+        review_override: _builtins.str = ...,
+        awaiting_review: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_oid", b"base_oid", "body", b"body", "branch", b"branch", "commit_oid", b"commit_oid", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "items", b"items", "merged_count", b"merged_count", "pr_number", b"pr_number", "pr_url", b"pr_url", "records_count", b"records_count", "state", b"state", "title", b"title", "updated_at", b"updated_at", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting_review", b"awaiting_review", "base_oid", b"base_oid", "body", b"body", "branch", b"branch", "commit_oid", b"commit_oid", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "items", b"items", "merged_count", b"merged_count", "pr_number", b"pr_number", "pr_url", b"pr_url", "records_count", b"records_count", "review_override", b"review_override", "state", b"state", "title", b"title", "updated_at", b"updated_at", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -170,6 +180,7 @@ class PublicationItem(_message.Message):
     BLOB_OID_FIELD_NUMBER: _builtins.int
     MERGED_AT_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Record id."""
     collection: _builtins.str
@@ -186,6 +197,8 @@ class PublicationItem(_message.Message):
     """When the target branch was seen to hold it, seconds since the epoch; 0 before."""
     title: _builtins.str
     """Title for people."""
+    review: _builtins.str
+    """How far its review had come: "validated", "unreviewed", "reserved", "rejected"; empty where none was asked for."""
     def __init__(
         self,
         *,
@@ -197,10 +210,11 @@ class PublicationItem(_message.Message):
         blob_oid: _builtins.str = ...,
         merged_at: _builtins.int = ...,
         title: _builtins.str = ...,
+        review: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "blob_oid", b"blob_oid", "collection", b"collection", "merged_at", b"merged_at", "path", b"path", "record_id", b"record_id", "revision", b"revision", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "blob_oid", b"blob_oid", "collection", b"collection", "merged_at", b"merged_at", "path", b"path", "record_id", b"record_id", "review", b"review", "revision", b"revision", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -215,6 +229,9 @@ class CreatePublicationRequest(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REVIEW_FIELD_NUMBER: _builtins.int
+    EXPECTED_TARGET_OID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     title: _builtins.str
@@ -223,6 +240,12 @@ class CreatePublicationRequest(_message.Message):
     """Text above the generated part of the body; may be empty."""
     request_id: _builtins.str
     """Same id, same answer."""
+    override_review: _builtins.str
+    """Why records that are not validated are to be published too; empty leaves them out, or refuses them by name."""
+    expected_target_oid: _builtins.str
+    """Commit of the target branch that a plan names, hex. When it moved: ABORTED (reason PLAN_MOVED). Empty takes any."""
+    expected_revision: _builtins.int
+    """The database's revision that a plan names. When it moved: ABORTED (reason PLAN_MOVED). 0 takes any."""
     @_builtins.property
     def record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Record ids; all pending records when empty."""
@@ -235,14 +258,267 @@ class CreatePublicationRequest(_message.Message):
         title: _builtins.str = ...,
         description: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        override_review: _builtins.str = ...,
+        expected_target_oid: _builtins.str = ...,
+        expected_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "record_ids", b"record_ids", "request_id", b"request_id", "title", b"title", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expected_revision", b"expected_revision", "expected_target_oid", b"expected_target_oid", "override_review", b"override_review", "record_ids", b"record_ids", "request_id", b"request_id", "title", b"title", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreatePublicationRequest: _TypeAlias = CreatePublicationRequest  # noqa: Y015
+
+@_typing.final
+class PlanPublicationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_IDS_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REVIEW_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    title: _builtins.str
+    """Title; written from the records when empty."""
+    description: _builtins.str
+    """Text above the generated part of the body; may be empty."""
+    override_review: _builtins.str
+    """Why records that are not validated are to be published too; empty leaves them out, or refuses them by name."""
+    @_builtins.property
+    def record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Record ids; all pending records when empty."""
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_ids: _abc.Iterable[_builtins.str] | None = ...,
+        title: _builtins.str = ...,
+        description: _builtins.str = ...,
+        override_review: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "override_review", b"override_review", "record_ids", b"record_ids", "title", b"title", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanPublicationRequest: _TypeAlias = PlanPublicationRequest  # noqa: Y015
+
+@_typing.final
+class PlanPublicationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> Global___PublicationPlan:
+        """The first message."""
+
+    @_builtins.property
+    def files(self) -> Global___PlannedFiles:
+        """All others."""
+
+    def __init__(
+        self,
+        *,
+        plan: Global___PublicationPlan | None = ...,
+        files: Global___PlannedFiles | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "part", b"part", "plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "part", b"part", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["plan", "files"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___PlanPublicationResponse: _TypeAlias = PlanPublicationResponse  # noqa: Y015
+
+@_typing.final
+class PublicationPlan(_message.Message):
+    """What a publication would be, and what it was planned for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_OID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    BASE_OID_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    RECORDS_COUNT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_COUNT_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    target_oid: _builtins.str
+    """Where the target branch is on the remote, hex."""
+    revision: _builtins.int
+    """The database's revision."""
+    base_oid: _builtins.str
+    """Commit that the publication would stand on, hex: the one last imported."""
+    branch: _builtins.str
+    """Branch without refs/heads/; "ID" stands for the publication's id, which it does not have yet."""
+    title: _builtins.str
+    """Title."""
+    body: _builtins.str
+    """Body; "ID" stands for the publication's id."""
+    records_count: _builtins.int
+    """How many records."""
+    left_out_count: _builtins.int
+    """How many would stay pending."""
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOut]:
+        """Pending records that would stay pending, at most 1,000."""
+
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+        """What was looked at before publishing."""
+
+    def __init__(
+        self,
+        *,
+        target_oid: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        base_oid: _builtins.str = ...,
+        branch: _builtins.str = ...,
+        title: _builtins.str = ...,
+        body: _builtins.str = ...,
+        records_count: _builtins.int = ...,
+        left_out: _abc.Iterable[Global___LeftOut] | None = ...,
+        left_out_count: _builtins.int = ...,
+        checks: _abc.Iterable[Global___Check] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_oid", b"base_oid", "body", b"body", "branch", b"branch", "checks", b"checks", "left_out", b"left_out", "left_out_count", b"left_out_count", "records_count", b"records_count", "revision", b"revision", "target_oid", b"target_oid", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublicationPlan: _TypeAlias = PublicationPlan  # noqa: Y015
+
+@_typing.final
+class Check(_message.Message):
+    """One thing that was looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"target", "schema", "quality", "review", "conflicts", "files"."""
+    passed: _builtins.bool
+    """Nothing was found."""
+    message: _builtins.str
+    """What was found, for people."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        passed: _builtins.bool = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "passed", b"passed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Check: _TypeAlias = Check  # noqa: Y015
+
+@_typing.final
+class LeftOut(_message.Message):
+    """A pending record that a publication would leave out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name."""
+    why: _builtins.str
+    """"conflict", "quarantine", "review", "schema", "no-place" or "invalid"."""
+    message: _builtins.str
+    """What is the matter and what to do, for people."""
+    def __init__(
+        self,
+        *,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        why: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "message", b"message", "record_id", b"record_id", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftOut: _TypeAlias = LeftOut  # noqa: Y015
+
+@_typing.final
+class PlannedFiles(_message.Message):
+    """Some files of a plan."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedFile]:
+        """In the order of the publication."""
+
+    def __init__(
+        self,
+        *,
+        files: _abc.Iterable[Global___PlannedFile] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedFiles: _TypeAlias = PlannedFiles  # noqa: Y015
+
+@_typing.final
+class PlannedFile(_message.Message):
+    """What a publication would do to one file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    DIFF_FIELD_NUMBER: _builtins.int
+    DIFF_CUT_FIELD_NUMBER: _builtins.int
+    diff: _builtins.bytes
+    """Unified diff against the base commit; bytes, as files are."""
+    diff_cut: _builtins.bool
+    """The diff is not whole: it is too long, or those before it were."""
+    @_builtins.property
+    def item(self) -> Global___PublicationItem:
+        """The record; revision, path, action, title and review are set."""
+
+    def __init__(
+        self,
+        *,
+        item: Global___PublicationItem | None = ...,
+        diff: _builtins.bytes = ...,
+        diff_cut: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diff", b"diff", "diff_cut", b"diff_cut", "item", b"item"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedFile: _TypeAlias = PlannedFile  # noqa: Y015
 
 @_typing.final
 class CreatePublicationResponse(_message.Message):

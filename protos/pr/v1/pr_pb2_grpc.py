@@ -40,6 +40,11 @@ class PrServiceStub:
                 request_serializer=protos_dot_pr_dot_v1_dot_pr__pb2.CreatePublicationRequest.SerializeToString,
                 response_deserializer=protos_dot_pr_dot_v1_dot_pr__pb2.CreatePublicationResponse.FromString,
                 _registered_method=True)
+        self.PlanPublication = channel.unary_stream(
+                '/lockstep.pr.v1.PrService/PlanPublication',
+                request_serializer=protos_dot_pr_dot_v1_dot_pr__pb2.PlanPublicationRequest.SerializeToString,
+                response_deserializer=protos_dot_pr_dot_v1_dot_pr__pb2.PlanPublicationResponse.FromString,
+                _registered_method=True)
         self.GetPublication = channel.unary_unary(
                 '/lockstep.pr.v1.PrService/GetPublication',
                 request_serializer=protos_dot_pr_dot_v1_dot_pr__pb2.GetPublicationRequest.SerializeToString,
@@ -80,6 +85,13 @@ class PrServiceServicer:
         """Publishes records as one pull request. Answers as soon as the publication is stored; the work goes on
         by itself, also after a crash. Fails with FAILED_PRECONDITION (reason NOTHING_TO_PUBLISH) when nothing
         is pending.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanPublication(self, request, context):
+        """Says what CreatePublication would publish, with diffs, and what it would leave out; stores nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,6 +146,11 @@ def add_PrServiceServicer_to_server(servicer, server):
                     servicer.CreatePublication,
                     request_deserializer=protos_dot_pr_dot_v1_dot_pr__pb2.CreatePublicationRequest.FromString,
                     response_serializer=protos_dot_pr_dot_v1_dot_pr__pb2.CreatePublicationResponse.SerializeToString,
+            ),
+            'PlanPublication': grpc.unary_stream_rpc_method_handler(
+                    servicer.PlanPublication,
+                    request_deserializer=protos_dot_pr_dot_v1_dot_pr__pb2.PlanPublicationRequest.FromString,
+                    response_serializer=protos_dot_pr_dot_v1_dot_pr__pb2.PlanPublicationResponse.SerializeToString,
             ),
             'GetPublication': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPublication,
@@ -194,6 +211,33 @@ class PrService:
             '/lockstep.pr.v1.PrService/CreatePublication',
             protos_dot_pr_dot_v1_dot_pr__pb2.CreatePublicationRequest.SerializeToString,
             protos_dot_pr_dot_v1_dot_pr__pb2.CreatePublicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanPublication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lockstep.pr.v1.PrService/PlanPublication',
+            protos_dot_pr_dot_v1_dot_pr__pb2.PlanPublicationRequest.SerializeToString,
+            protos_dot_pr_dot_v1_dot_pr__pb2.PlanPublicationResponse.FromString,
             options,
             channel_credentials,
             insecure,

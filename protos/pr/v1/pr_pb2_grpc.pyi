@@ -38,6 +38,8 @@ class PrServiceStub:
     by itself, also after a crash. Fails with FAILED_PRECONDITION (reason NOTHING_TO_PUBLISH) when nothing
     is pending.
     """
+    PlanPublication: _grpc.UnaryStreamMultiCallable[_pr_pb2.PlanPublicationRequest, _pr_pb2.PlanPublicationResponse]
+    """Says what CreatePublication would publish, with diffs, and what it would leave out; stores nothing."""
     GetPublication: _grpc.UnaryUnaryMultiCallable[_pr_pb2.GetPublicationRequest, _pr_pb2.GetPublicationResponse]
     """Reads one publication."""
     ListPublications: _grpc.UnaryUnaryMultiCallable[_pr_pb2.ListPublicationsRequest, _pr_pb2.ListPublicationsResponse]
@@ -61,6 +63,8 @@ class PrServiceAsyncStub(PrServiceStub):
     by itself, also after a crash. Fails with FAILED_PRECONDITION (reason NOTHING_TO_PUBLISH) when nothing
     is pending.
     """
+    PlanPublication: _aio.UnaryStreamMultiCallable[_pr_pb2.PlanPublicationRequest, _pr_pb2.PlanPublicationResponse]  # type: ignore[assignment]
+    """Says what CreatePublication would publish, with diffs, and what it would leave out; stores nothing."""
     GetPublication: _aio.UnaryUnaryMultiCallable[_pr_pb2.GetPublicationRequest, _pr_pb2.GetPublicationResponse]  # type: ignore[assignment]
     """Reads one publication."""
     ListPublications: _aio.UnaryUnaryMultiCallable[_pr_pb2.ListPublicationsRequest, _pr_pb2.ListPublicationsResponse]  # type: ignore[assignment]
@@ -87,6 +91,14 @@ class PrServiceServicer(metaclass=_abc_1.ABCMeta):
         by itself, also after a crash. Fails with FAILED_PRECONDITION (reason NOTHING_TO_PUBLISH) when nothing
         is pending.
         """
+
+    @_abc_1.abstractmethod
+    def PlanPublication(
+        self,
+        request: _pr_pb2.PlanPublicationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_pr_pb2.PlanPublicationResponse], _abc.AsyncIterator[_pr_pb2.PlanPublicationResponse]]:
+        """Says what CreatePublication would publish, with diffs, and what it would leave out; stores nothing."""
 
     @_abc_1.abstractmethod
     def GetPublication(

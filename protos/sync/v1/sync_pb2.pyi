@@ -100,6 +100,8 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     """Nothing landed."""
     RUN_STATE_PLANNED: _RunState.ValueType  # 4
     """A plan: nothing was to land."""
+    RUN_STATE_UNDONE: _RunState.ValueType  # 5
+    """It landed, and a person took it back."""
 
 class RunState(_RunState, metaclass=_RunStateEnumTypeWrapper):
     """How a run ended, or that it has not."""
@@ -114,7 +116,41 @@ RUN_STATE_FAILED: RunState.ValueType  # 3
 """Nothing landed."""
 RUN_STATE_PLANNED: RunState.ValueType  # 4
 """A plan: nothing was to land."""
+RUN_STATE_UNDONE: RunState.ValueType  # 5
+"""It landed, and a person took it back."""
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
+
+class _ReviewState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_STATE_UNSPECIFIED: _ReviewState.ValueType  # 0
+    """Any, in filters; else the record's collection asks for no review."""
+    REVIEW_STATE_UNREVIEWED: _ReviewState.ValueType  # 1
+    """Nobody has looked at this revision."""
+    REVIEW_STATE_RESERVED: _ReviewState.ValueType  # 2
+    """Somebody is looking at it."""
+    REVIEW_STATE_VALIDATED: _ReviewState.ValueType  # 3
+    """It may be published as it is."""
+    REVIEW_STATE_REJECTED: _ReviewState.ValueType  # 4
+    """It may not be published as it is."""
+
+class ReviewState(_ReviewState, metaclass=_ReviewStateEnumTypeWrapper):
+    """How far the review of a record has come."""
+
+REVIEW_STATE_UNSPECIFIED: ReviewState.ValueType  # 0
+"""Any, in filters; else the record's collection asks for no review."""
+REVIEW_STATE_UNREVIEWED: ReviewState.ValueType  # 1
+"""Nobody has looked at this revision."""
+REVIEW_STATE_RESERVED: ReviewState.ValueType  # 2
+"""Somebody is looking at it."""
+REVIEW_STATE_VALIDATED: ReviewState.ValueType  # 3
+"""It may be published as it is."""
+REVIEW_STATE_REJECTED: ReviewState.ValueType  # 4
+"""It may not be published as it is."""
+Global___ReviewState: _TypeAlias = ReviewState  # noqa: Y015
 
 class _Take:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -128,6 +164,8 @@ class _TakeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Take.ValueType],
     """The database's."""
     TAKE_THEIRS: _Take.ValueType  # 2
     """Git's."""
+    TAKE_BOTH: _Take.ValueType  # 3
+    """Both: a list with the items of either, the database's first; of text the lines of either where they differ."""
 
 class Take(_Take, metaclass=_TakeEnumTypeWrapper):
     """Which side of a conflict to take."""
@@ -138,6 +176,8 @@ TAKE_OURS: Take.ValueType  # 1
 """The database's."""
 TAKE_THEIRS: Take.ValueType  # 2
 """Git's."""
+TAKE_BOTH: Take.ValueType  # 3
+"""Both: a list with the items of either, the database's first; of text the lines of either where they differ."""
 Global___Take: _TypeAlias = Take  # noqa: Y015
 
 @_typing.final
@@ -155,6 +195,11 @@ class Collection(_message.Message):
     NEW_PATH_FIELD_NUMBER: _builtins.int
     SCHEMA_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    REVIEW_REQUIRED_FIELD_NUMBER: _builtins.int
+    SCHEMA_PATH_FIELD_NUMBER: _builtins.int
+    SCHEMA_BLOB_FIELD_NUMBER: _builtins.int
+    MERGE_FIELD_NUMBER: _builtins.int
+    BRAKE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id; empty when creating."""
     name: _builtins.str
@@ -171,15 +216,29 @@ class Collection(_message.Message):
     """JSON Schema as JSON text; may be empty."""
     quality: _builtins.bytes
     """Quality rules as JSON text; may be empty."""
+    review_required: _builtins.bool
+    """Only validated records are published; see ListReviews."""
+    schema_path: _builtins.str
+    """Path of a JSON Schema in the repository, from its root; instead of a schema in the settings. JSON or YAML."""
+    schema_blob: _builtins.str
+    """Blob that schema was read from, hex; empty before the first import. Not taken from a request."""
+    merge: _builtins.bytes
+    """How fields merge where the usual way is not meant, as JSON text: a mapping of fields (names or JSON pointers) to
+    "set", "whole", "lines" or {"key": FIELD}; may be empty.
+    """
     @_builtins.property
     def include(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Glob patterns below the folder; *.md, *.json, *.yaml and *.yml in all sub-folders when empty.
+        """Glob patterns below the folder; *.md, *.json, *.yaml, *.yml and *.toml in all sub-folders when empty.
         Where two files have one id, the file of the earlier pattern owns it, then the smaller path.
         """
 
     @_builtins.property
     def exclude(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Glob patterns left out, besides README and the like, which always are."""
+
+    @_builtins.property
+    def brake(self) -> Global___Brake:
+        """How much an import may delete before a person has to confirm; the defaults when unset."""
 
     def __init__(
         self,
@@ -193,14 +252,52 @@ class Collection(_message.Message):
         new_path: _builtins.str = ...,
         schema: _builtins.bytes = ...,
         quality: _builtins.bytes = ...,
+        review_required: _builtins.bool = ...,
+        schema_path: _builtins.str = ...,
+        schema_blob: _builtins.str = ...,
+        merge: _builtins.bytes = ...,
+        brake: Global___Brake | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["brake", b"brake"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclude", b"exclude", "id", b"id", "id_rule", b"id_rule", "include", b"include", "name", b"name", "new_path", b"new_path", "path", b"path", "quality", b"quality", "schema", b"schema"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brake", b"brake", "exclude", b"exclude", "id", b"id", "id_rule", b"id_rule", "include", b"include", "merge", b"merge", "name", b"name", "new_path", b"new_path", "path", b"path", "quality", b"quality", "review_required", b"review_required", "schema", b"schema", "schema_blob", b"schema_blob", "schema_path", b"schema_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Collection: _TypeAlias = Collection  # noqa: Y015
+
+@_typing.final
+class Brake(_message.Message):
+    """An import that would delete more than either needs a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    records: _builtins.int
+    """Records; 100 when unset. 0 stops at the first."""
+    percent: _builtins.int
+    """Percent of the collection's records, 0 to 100; 20 when unset. Counts from ten deletions on."""
+    def __init__(
+        self,
+        *,
+        records: _builtins.int | None = ...,
+        percent: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "_records", b"_records", "percent", b"percent", "records", b"records"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "_records", b"_records", "percent", b"percent", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
+    _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
+    _WhichOneofReturnType__records: _TypeAlias = _typing.Literal["records"]  # noqa: Y015
+    _WhichOneofArgType__records: _TypeAlias = _typing.Literal["_records", b"_records"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__percent) -> _WhichOneofReturnType__percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__records) -> _WhichOneofReturnType__records | None: ...
+
+Global___Brake: _TypeAlias = Brake  # noqa: Y015
 
 @_typing.final
 class CreateCollectionRequest(_message.Message):
@@ -411,6 +508,8 @@ class Record(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     FILE_QUARANTINED_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id, unique in the collection."""
     collection: _builtins.str
@@ -439,6 +538,14 @@ class Record(_message.Message):
     """One line for lists, from title, name or id."""
     file_quarantined: _builtins.bool
     """The file in Git can no longer be read; this is the last good version."""
+    @_builtins.property
+    def review(self) -> Global___Review:
+        """How far its review has come."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """What keeps its quality from being 10; filled in where asked for."""
+
     def __init__(
         self,
         *,
@@ -456,14 +563,54 @@ class Record(_message.Message):
         updated_at: _builtins.int = ...,
         title: _builtins.str = ...,
         file_quarantined: _builtins.bool = ...,
+        review: Global___Review | None = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_blob", b"base_blob", "collection", b"collection", "content", b"content", "deleted", b"deleted", "file_quarantined", b"file_quarantined", "id", b"id", "path", b"path", "publication_id", b"publication_id", "quality", b"quality", "revision", b"revision", "state", b"state", "title", b"title", "updated_at", b"updated_at", "updated_by", b"updated_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_blob", b"base_blob", "collection", b"collection", "content", b"content", "deleted", b"deleted", "file_quarantined", b"file_quarantined", "findings", b"findings", "id", b"id", "path", b"path", "publication_id", b"publication_id", "quality", b"quality", "review", b"review", "revision", b"revision", "state", b"state", "title", b"title", "updated_at", b"updated_at", "updated_by", b"updated_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Record: _TypeAlias = Record  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """The review of a record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    state: Global___ReviewState.ValueType
+    """How far it has come."""
+    by: _builtins.str
+    """Who reserved, validated or rejected it."""
+    until: _builtins.int
+    """When a reservation ends, seconds since the epoch; 0 for none."""
+    reason: _builtins.str
+    """Why it was rejected, or what was said when it was validated; may be empty."""
+    time: _builtins.int
+    """When it was validated or rejected, seconds since the epoch; 0 for neither."""
+    def __init__(
+        self,
+        *,
+        state: Global___ReviewState.ValueType = ...,
+        by: _builtins.str = ...,
+        until: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        time: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "reason", b"reason", "state", b"state", "time", b"time", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
 
 @_typing.final
 class ListRecordsRequest(_message.Message):
@@ -476,6 +623,10 @@ class ListRecordsRequest(_message.Message):
     WITH_CONTENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    SORT_FIELD_NUMBER: _builtins.int
+    WITH_TOTAL_FIELD_NUMBER: _builtins.int
+    WITH_FINDINGS_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     collection: _builtins.str
@@ -483,13 +634,31 @@ class ListRecordsRequest(_message.Message):
     state: Global___SyncState.ValueType
     """Only this state."""
     query: _builtins.str
-    """Only records whose id or title holds this text, without regard to case."""
+    """Only records that have all these words in their id or anywhere in their content, without regard to case
+    and accents; word* stands for all words that begin so.
+    """
     with_content: _builtins.bool
     """Fill in the content."""
     page_size: _builtins.int
     """At most this many; 0 means 50; 1,000 at most."""
     page_token: _builtins.str
-    """From an earlier answer."""
+    """From an earlier answer to the same request."""
+    sort: _builtins.str
+    """"id" (by collection, then id) when empty; or "title", "updated_at", "quality", or a field, named like place.town
+    or by its JSON pointer. With - before it the largest comes first. By a field: records without it, then numbers,
+    text, false, true, lists and objects.
+    """
+    with_total: _builtins.bool
+    """Count over all pages, which takes longer the more there are."""
+    with_findings: _builtins.bool
+    """Fill in what keeps quality from being 10."""
+    @_builtins.property
+    def where(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only records for which all of these hold: FIELD OP VALUE with = != < <= > >=, FIELD contains VALUE,
+        FIELD exists, or not before any of these. A field is named like place.town or by its JSON pointer; a value
+        is a number, true, false, null, "text", or text as it is. Only values of one kind compare.
+        """
+
     def __init__(
         self,
         *,
@@ -500,10 +669,14 @@ class ListRecordsRequest(_message.Message):
         with_content: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        where: _abc.Iterable[_builtins.str] | None = ...,
+        sort: _builtins.str = ...,
+        with_total: _builtins.bool = ...,
+        with_findings: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "state", b"state", "with_content", b"with_content", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "sort", b"sort", "state", b"state", "where", b"where", "with_content", b"with_content", "with_findings", b"with_findings", "with_total", b"with_total", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -519,10 +692,10 @@ class ListRecordsResponse(_message.Message):
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     total: _builtins.int
-    """How many there are over all pages; filled in on the first page."""
+    """How many there are over all pages; -1 where it was not asked for and is not known anyway."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___Record]:
-        """By collection and id."""
+        """As sorted."""
 
     def __init__(
         self,
@@ -538,6 +711,227 @@ class ListRecordsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRecordsResponse: _TypeAlias = ListRecordsResponse  # noqa: Y015
+
+@_typing.final
+class ExportRecordsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    SORT_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    collection: _builtins.str
+    """Only this collection, by name; all when empty."""
+    state: Global___SyncState.ValueType
+    """Only this state."""
+    query: _builtins.str
+    """As in ListRecordsRequest."""
+    sort: _builtins.str
+    """As in ListRecordsRequest."""
+    @_builtins.property
+    def where(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in ListRecordsRequest."""
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        state: Global___SyncState.ValueType = ...,
+        query: _builtins.str = ...,
+        where: _abc.Iterable[_builtins.str] | None = ...,
+        sort: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "query", b"query", "sort", b"sort", "state", b"state", "where", b"where", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRecordsRequest: _TypeAlias = ExportRecordsRequest  # noqa: Y015
+
+@_typing.final
+class ExportRecordsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___Record]:
+        """With content; about 1 MiB a message. Records that are deleted are left out."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___Record] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRecordsResponse: _TypeAlias = ExportRecordsResponse  # noqa: Y015
+
+@_typing.final
+class LoadRecordsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Header(_message.Message):
+        """What to do with the lines of a file."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+        COLLECTION_FIELD_NUMBER: _builtins.int
+        PLAN_FIELD_NUMBER: _builtins.int
+        EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+        REQUEST_ID_FIELD_NUMBER: _builtins.int
+        workspace_id: _builtins.str
+        """Workspace id."""
+        collection: _builtins.str
+        """Collection name of lines that name none; the workspace's only one when empty."""
+        plan: _builtins.bool
+        """Only say what would be done."""
+        expected_revision: _builtins.int
+        """Revision of the database that the plan was made for; 0 takes any. A mismatch is ABORTED (reason PLAN_MOVED)."""
+        request_id: _builtins.str
+        """Same id, same answer."""
+        def __init__(
+            self,
+            *,
+            workspace_id: _builtins.str = ...,
+            collection: _builtins.str = ...,
+            plan: _builtins.bool = ...,
+            expected_revision: _builtins.int = ...,
+            request_id: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "expected_revision", b"expected_revision", "plan", b"plan", "request_id", b"request_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """Further bytes of the file, at most 1 MiB: JSON lines, each an object. A line with no other keys than content,
+    id, collection and revision says which record gets that content, and from which revision it was made; any
+    other line is itself the content of a record, named by its field id.
+    """
+    @_builtins.property
+    def header(self) -> Global___LoadRecordsRequest.Header:
+        """The first message."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___LoadRecordsRequest.Header | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "header", b"header", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "header", b"header", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["header", "data"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___LoadRecordsRequest: _TypeAlias = LoadRecordsRequest  # noqa: Y015
+
+@_typing.final
+class LoadRecordsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    UPDATED_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    INVALID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    APPLIED_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision of the database that this was made for."""
+    created: _builtins.int
+    """Records that are new."""
+    updated: _builtins.int
+    """Records that changed."""
+    unchanged: _builtins.int
+    """Lines equal to their record."""
+    invalid: _builtins.int
+    """Lines that cannot be a record. While there are any, nothing is written."""
+    applied: _builtins.bool
+    """The lines were written; false for a plan."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoadedLine]:
+        """What the lines do, in order: at most 1,000 invalid ones and 1,000 others that change something."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        created: _builtins.int = ...,
+        updated: _builtins.int = ...,
+        unchanged: _builtins.int = ...,
+        invalid: _builtins.int = ...,
+        lines: _abc.Iterable[Global___LoadedLine] | None = ...,
+        applied: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "created", b"created", "invalid", b"invalid", "lines", b"lines", "revision", b"revision", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadRecordsResponse: _TypeAlias = LoadRecordsResponse  # noqa: Y015
+
+@_typing.final
+class LoadedLine(_message.Message):
+    """What one line of a file does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Number, from 1."""
+    action: _builtins.str
+    """"create", "update" or "invalid"."""
+    record_id: _builtins.str
+    """Record id; may be empty for an invalid line."""
+    collection: _builtins.str
+    """Collection name; may be empty for an invalid line."""
+    message: _builtins.str
+    """Why it is invalid, with the remedy; empty else."""
+    @_builtins.property
+    def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """JSON pointers that change."""
+
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        action: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        changed: _abc.Iterable[_builtins.str] | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "changed", b"changed", "collection", b"collection", "line", b"line", "message", b"message", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadedLine: _TypeAlias = LoadedLine  # noqa: Y015
 
 @_typing.final
 class GetRecordRequest(_message.Message):
@@ -869,12 +1263,43 @@ class ValidateRecordsRequest(_message.Message):
 Global___ValidateRecordsRequest: _TypeAlias = ValidateRecordsRequest  # noqa: Y015
 
 @_typing.final
+class Score(_message.Message):
+    """How good a record is by its collection's rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name."""
+    quality: _builtins.float
+    """From 0 to 10."""
+    def __init__(
+        self,
+        *,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        quality: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "quality", b"quality", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Score: _TypeAlias = Score  # noqa: Y015
+
+@_typing.final
 class ValidateRecordsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHECKED_FIELD_NUMBER: _builtins.int
     PASSED_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
     checked: _builtins.int
     """How many were looked at."""
     passed: _builtins.int
@@ -883,16 +1308,21 @@ class ValidateRecordsResponse(_message.Message):
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """At most 1,000."""
 
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___Score]:
+        """Of at most 1,000 records, by record id; empty where there are no rules."""
+
     def __init__(
         self,
         *,
         checked: _builtins.int = ...,
         passed: _builtins.int = ...,
         findings: _abc.Iterable[Global___Finding] | None = ...,
+        scores: _abc.Iterable[Global___Score] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "passed", b"passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "passed", b"passed", "scores", b"scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -972,10 +1402,11 @@ class Revision(_message.Message):
     TIME_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     CHANGED_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Number, from 1."""
     reason: _builtins.str
-    """"import", "create", "edit", "delete", "resolve"."""
+    """"import", "merge" (an import that met edits), "create", "edit", "load", "restore", "delete", "resolve", "undo"."""
     author: _builtins.str
     """Who."""
     time: _builtins.int
@@ -986,6 +1417,10 @@ class Revision(_message.Message):
     def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """JSON pointers that differ from the version before."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
+        """The same fields with what they were and what they are."""
+
     def __init__(
         self,
         *,
@@ -995,14 +1430,107 @@ class Revision(_message.Message):
         time: _builtins.int = ...,
         content: _builtins.bytes = ...,
         changed: _abc.Iterable[_builtins.str] | None = ...,
+        changes: _abc.Iterable[Global___FieldChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "changed", b"changed", "content", b"content", "reason", b"reason", "revision", b"revision", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "changed", b"changed", "changes", b"changes", "content", b"content", "reason", b"reason", "revision", b"revision", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Revision: _TypeAlias = Revision  # noqa: Y015
+
+@_typing.final
+class FieldChange(_message.Message):
+    """What one version of a record did to one field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTER_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    pointer: _builtins.str
+    """JSON pointer of the field."""
+    before: _builtins.bytes
+    """Value before as JSON; empty where there was none."""
+    after: _builtins.bytes
+    """Value after as JSON; empty where there is none."""
+    def __init__(
+        self,
+        *,
+        pointer: _builtins.str = ...,
+        before: _builtins.bytes = ...,
+        after: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "pointer", b"pointer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
+
+@_typing.final
+class RestoreRecordRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name; needed only where several collections have the id."""
+    revision: _builtins.int
+    """Number of the version to put back."""
+    expected_revision: _builtins.int
+    """Revision the record is at; 0 takes any. A mismatch is ABORTED (reason STALE_REVISION)."""
+    request_id: _builtins.str
+    """Same id, same answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        expected_revision: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "expected_revision", b"expected_revision", "record_id", b"record_id", "request_id", b"request_id", "revision", b"revision", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreRecordRequest: _TypeAlias = RestoreRecordRequest  # noqa: Y015
+
+@_typing.final
+class RestoreRecordResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___Record:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        record: Global___Record | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreRecordResponse: _TypeAlias = RestoreRecordResponse  # noqa: Y015
 
 @_typing.final
 class RunImportRequest(_message.Message):
@@ -1012,6 +1540,9 @@ class RunImportRequest(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CONFIRM_DELETES_FIELD_NUMBER: _builtins.int
+    WITH_CHANGES_FIELD_NUMBER: _builtins.int
+    EXPECTED_COMMIT_OID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     plan: _builtins.bool
@@ -1022,6 +1553,12 @@ class RunImportRequest(_message.Message):
     """Go on although the run deletes more records than the brake lets through (FAILED_PRECONDITION with
     NeedsPerson, reason "brake").
     """
+    with_changes: _builtins.bool
+    """With plan: also say what would happen to each record and file."""
+    expected_commit_oid: _builtins.str
+    """Commit that the plan was made for, hex; any when empty. A mismatch is ABORTED (reason PLAN_MOVED)."""
+    expected_revision: _builtins.int
+    """Revision of the database that the plan was made for; any when 0. A mismatch is ABORTED (reason PLAN_MOVED)."""
     def __init__(
         self,
         *,
@@ -1029,10 +1566,13 @@ class RunImportRequest(_message.Message):
         plan: _builtins.bool = ...,
         request_id: _builtins.str = ...,
         confirm_deletes: _builtins.bool = ...,
+        with_changes: _builtins.bool = ...,
+        expected_commit_oid: _builtins.str = ...,
+        expected_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_deletes", b"confirm_deletes", "plan", b"plan", "request_id", b"request_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_deletes", b"confirm_deletes", "expected_commit_oid", b"expected_commit_oid", "expected_revision", b"expected_revision", "plan", b"plan", "request_id", b"request_id", "with_changes", b"with_changes", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1040,6 +1580,198 @@ Global___RunImportRequest: _TypeAlias = RunImportRequest  # noqa: Y015
 
 @_typing.final
 class RunImportResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> _common_pb2.Progress:
+        """Not the last message."""
+
+    @_builtins.property
+    def run(self) -> Global___Run:
+        """The last message."""
+
+    @_builtins.property
+    def changes(self) -> Global___PlannedChanges:
+        """Not the last message; only where it was asked for."""
+
+    def __init__(
+        self,
+        *,
+        progress: _common_pb2.Progress | None = ...,
+        run: Global___Run | None = ...,
+        changes: Global___PlannedChanges | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "event", b"event", "progress", b"progress", "run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "event", b"event", "progress", b"progress", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "run", "changes"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___RunImportResponse: _TypeAlias = RunImportResponse  # noqa: Y015
+
+@_typing.final
+class PlannedChanges(_message.Message):
+    """Some of what an import would do; about 1 MiB at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedChange]:
+        """In no particular order."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___PlannedChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedChanges: _TypeAlias = PlannedChanges  # noqa: Y015
+
+@_typing.final
+class PlannedChange(_message.Message):
+    """What an import would do to a record, or to a file that is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    OLD_PATH_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    FIELDS_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    MERGED_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Collection name."""
+    record_id: _builtins.str
+    """Record id; of a file in quarantine the one that it asks for, where there is one."""
+    kind: _builtins.str
+    """"create", "update", "rename", "delete", "conflict" (it may update and rename too), "quarantine", "leave-quarantine"
+    (the file is gone), "unchanged".
+    """
+    path: _builtins.bytes
+    """Its file at the commit; for a deletion the one that went."""
+    old_path: _builtins.bytes
+    """Its file before; empty where it was in none, or in the same."""
+    title: _builtins.str
+    """One line for lists."""
+    fields_left_out: _builtins.int
+    """How many more fields change; left out since they are long."""
+    rule: _builtins.str
+    """Rule that keeps the file in quarantine."""
+    message: _builtins.str
+    """What to do about it."""
+    merged: _builtins.bool
+    """The branch holds what an open publication made of the record."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedField]:
+        """Fields that change or are in conflict."""
+
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        path: _builtins.bytes = ...,
+        old_path: _builtins.bytes = ...,
+        title: _builtins.str = ...,
+        fields: _abc.Iterable[Global___PlannedField] | None = ...,
+        fields_left_out: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        message: _builtins.str = ...,
+        merged: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "fields", b"fields", "fields_left_out", b"fields_left_out", "kind", b"kind", "merged", b"merged", "message", b"message", "old_path", b"old_path", "path", b"path", "record_id", b"record_id", "rule", b"rule", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedChange: _TypeAlias = PlannedChange  # noqa: Y015
+
+@_typing.final
+class PlannedField(_message.Message):
+    """What an import would do to one field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTER_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    CONFLICT_FIELD_NUMBER: _builtins.int
+    THEIRS_FIELD_NUMBER: _builtins.int
+    pointer: _builtins.str
+    """JSON pointer of the field; empty for the whole record."""
+    before: _builtins.bytes
+    """Value in the database as JSON; empty where there is none."""
+    after: _builtins.bytes
+    """Value after the import as JSON; empty where there would be none. A field in conflict keeps its value."""
+    conflict: _builtins.bool
+    """Changed differently on both sides."""
+    theirs: _builtins.bytes
+    """Of a conflict, Git's value as JSON; empty where there is none."""
+    def __init__(
+        self,
+        *,
+        pointer: _builtins.str = ...,
+        before: _builtins.bytes = ...,
+        after: _builtins.bytes = ...,
+        conflict: _builtins.bool = ...,
+        theirs: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "conflict", b"conflict", "pointer", b"pointer", "theirs", b"theirs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedField: _TypeAlias = PlannedField  # noqa: Y015
+
+@_typing.final
+class UndoRunRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    run_id: _builtins.str
+    """Run id."""
+    request_id: _builtins.str
+    """Same id, same answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "run_id", b"run_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoRunRequest: _TypeAlias = UndoRunRequest  # noqa: Y015
+
+@_typing.final
+class UndoRunResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROGRESS_FIELD_NUMBER: _builtins.int
@@ -1066,11 +1798,11 @@ class RunImportResponse(_message.Message):
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
-Global___RunImportResponse: _TypeAlias = RunImportResponse  # noqa: Y015
+Global___UndoRunResponse: _TypeAlias = UndoRunResponse  # noqa: Y015
 
 @_typing.final
 class Run(_message.Message):
-    """One import."""
+    """One import, or the undoing of one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1084,10 +1816,14 @@ class Run(_message.Message):
     STARTED_BY_FIELD_NUMBER: _builtins.int
     STARTED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Id; empty for a plan."""
+    """Id; empty for a plan, and where nothing was new."""
     kind: _builtins.str
-    """"import"."""
+    """"import", or "undo": its counts then say how many records are as before ("updated") and how many that it had
+    brought are gone ("deleted").
+    """
     state: Global___RunState.ValueType
     """How it ended."""
     commit_oid: _builtins.str
@@ -1102,9 +1838,15 @@ class Run(_message.Message):
     """Seconds since the epoch."""
     finished_at: _builtins.int
     """Seconds since the epoch; 0 while it goes on."""
+    revision: _builtins.int
+    """Revision of the database that a plan is for, or that a run made."""
     @_builtins.property
     def counts(self) -> Global___ImportCounts:
         """What it did."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What somebody should know of it, one sentence each."""
 
     def __init__(
         self,
@@ -1119,10 +1861,12 @@ class Run(_message.Message):
         started_by: _builtins.str = ...,
         started_at: _builtins.int = ...,
         finished_at: _builtins.int = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid", "counts", b"counts", "error", b"error", "finished_at", b"finished_at", "id", b"id", "kind", b"kind", "old_commit_oid", b"old_commit_oid", "started_at", b"started_at", "started_by", b"started_by", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid", "counts", b"counts", "error", b"error", "finished_at", b"finished_at", "id", b"id", "kind", b"kind", "notes", b"notes", "old_commit_oid", b"old_commit_oid", "revision", b"revision", "started_at", b"started_at", "started_by", b"started_by", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1216,6 +1960,7 @@ class GetSyncStatusResponse(_message.Message):
     QUARANTINED_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     LAST_SYNC_FIELD_NUMBER: _builtins.int
+    POLLING_FIELD_NUMBER: _builtins.int
     in_sync: _builtins.bool
     """True only when the remote was read in this call, equals the imported commit, and nothing is
     pending, proposed, in conflict or in quarantine.
@@ -1238,6 +1983,10 @@ class GetSyncStatusResponse(_message.Message):
     """Records."""
     last_sync: _builtins.int
     """When the last import ended, seconds since the epoch; 0 before the first."""
+    @_builtins.property
+    def polling(self) -> Global___Polling:
+        """How the remote is looked at in between."""
+
     def __init__(
         self,
         *,
@@ -1251,14 +2000,57 @@ class GetSyncStatusResponse(_message.Message):
         quarantined: _builtins.int = ...,
         records: _builtins.int = ...,
         last_sync: _builtins.int = ...,
+        polling: Global___Polling | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["polling", b"polling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commits_behind", b"commits_behind", "conflicts", b"conflicts", "imported_commit", b"imported_commit", "in_sync", b"in_sync", "last_sync", b"last_sync", "pending", b"pending", "proposed", b"proposed", "quarantined", b"quarantined", "records", b"records", "remote_commit", b"remote_commit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commits_behind", b"commits_behind", "conflicts", b"conflicts", "imported_commit", b"imported_commit", "in_sync", b"in_sync", "last_sync", b"last_sync", "pending", b"pending", "polling", b"polling", "proposed", b"proposed", "quarantined", b"quarantined", "records", b"records", "remote_commit", b"remote_commit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSyncStatusResponse: _TypeAlias = GetSyncStatusResponse  # noqa: Y015
+
+@_typing.final
+class Polling(_message.Message):
+    """How the remote of a workspace is looked at by itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVERY_SECONDS_FIELD_NUMBER: _builtins.int
+    LAST_POLL_FIELD_NUMBER: _builtins.int
+    NEXT_POLL_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    NEEDS_PERSON_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    every_seconds: _builtins.int
+    """Seconds between two looks, without what is added by chance; 0 is never, -1 that there was no look yet."""
+    last_poll: _builtins.int
+    """Last look, seconds since the epoch; 0 for none."""
+    next_poll: _builtins.int
+    """Next look, seconds since the epoch; 0 for none."""
+    error: _builtins.str
+    """Why the last look brought nothing; empty when it did what it should."""
+    needs_person: _builtins.bool
+    """It waits for a person: nothing is tried again before the remote moves on."""
+    failures: _builtins.int
+    """How many looks have failed in a row."""
+    def __init__(
+        self,
+        *,
+        every_seconds: _builtins.int = ...,
+        last_poll: _builtins.int = ...,
+        next_poll: _builtins.int = ...,
+        error: _builtins.str = ...,
+        needs_person: _builtins.bool = ...,
+        failures: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "every_seconds", b"every_seconds", "failures", b"failures", "last_poll", b"last_poll", "needs_person", b"needs_person", "next_poll", b"next_poll"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Polling: _TypeAlias = Polling  # noqa: Y015
 
 @_typing.final
 class ListRunsRequest(_message.Message):
@@ -1361,6 +2153,36 @@ class GetRunResponse(_message.Message):
 Global___GetRunResponse: _TypeAlias = GetRunResponse  # noqa: Y015
 
 @_typing.final
+class Change(_message.Message):
+    """Who changed something, and when."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    author: _builtins.str
+    """Name or username; empty where it is not known."""
+    time: _builtins.int
+    """Seconds since the epoch; 0 where it is not known."""
+    commit_oid: _builtins.str
+    """Commit, hex; empty for the database."""
+    def __init__(
+        self,
+        *,
+        author: _builtins.str = ...,
+        time: _builtins.int = ...,
+        commit_oid: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "commit_oid", b"commit_oid", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
 class Conflict(_message.Message):
     """A field that changed differently in the database and in Git since the base."""
 
@@ -1377,6 +2199,9 @@ class Conflict(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    RESOLVED_AT_FIELD_NUMBER: _builtins.int
+    OURS_CHANGE_FIELD_NUMBER: _builtins.int
+    THEIRS_CHANGE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id."""
     record_id: _builtins.str
@@ -1384,7 +2209,9 @@ class Conflict(_message.Message):
     collection: _builtins.str
     """Collection name."""
     pointer: _builtins.str
-    """JSON pointer of the field; empty for the whole record (deleted on one side)."""
+    """JSON pointer of the field; empty for the whole record (deleted on one side). An item of a list that merges by
+    key is named by its key, as in /sources/url=https:~1~1example.org/title: an index would move.
+    """
     base: _builtins.bytes
     """Value at the base as JSON; empty where it had none."""
     ours: _builtins.bytes
@@ -1396,9 +2223,19 @@ class Conflict(_message.Message):
     created_at: _builtins.int
     """When it was found, seconds since the epoch."""
     state: _builtins.str
-    """"open", "ours", "theirs", "value", or "settled" when both sides came to agree by themselves."""
+    """"open", "ours", "theirs", "both", "value", or "settled" when both sides came to agree by themselves."""
     resolved_by: _builtins.str
     """Who settled it."""
+    resolved_at: _builtins.int
+    """When, seconds since the epoch; 0 while it is open."""
+    @_builtins.property
+    def ours_change(self) -> Global___Change:
+        """Who changed the field in the database, and when; only where one conflict is read."""
+
+    @_builtins.property
+    def theirs_change(self) -> Global___Change:
+        """Who changed the file in Git last, and when; only where one conflict is read."""
+
     def __init__(
         self,
         *,
@@ -1413,14 +2250,55 @@ class Conflict(_message.Message):
         created_at: _builtins.int = ...,
         state: _builtins.str = ...,
         resolved_by: _builtins.str = ...,
+        resolved_at: _builtins.int = ...,
+        ours_change: Global___Change | None = ...,
+        theirs_change: Global___Change | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ours_change", b"ours_change", "theirs_change", b"theirs_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "collection", b"collection", "created_at", b"created_at", "id", b"id", "ours", b"ours", "pointer", b"pointer", "record_id", b"record_id", "resolved_by", b"resolved_by", "run_id", b"run_id", "state", b"state", "theirs", b"theirs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "collection", b"collection", "created_at", b"created_at", "id", b"id", "ours", b"ours", "ours_change", b"ours_change", "pointer", b"pointer", "record_id", b"record_id", "resolved_at", b"resolved_at", "resolved_by", b"resolved_by", "run_id", b"run_id", "state", b"state", "theirs", b"theirs", "theirs_change", b"theirs_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Conflict: _TypeAlias = Conflict  # noqa: Y015
+
+@_typing.final
+class ConflictFilter(_message.Message):
+    """Which conflicts are meant: those for which all that is set holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    WHOLE_RECORD_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Collection name; any when empty."""
+    record_id: _builtins.str
+    """Record id; any when empty."""
+    field: _builtins.str
+    """JSON pointer of a field; what lies in it counts too; any when empty."""
+    whole_record: _builtins.bool
+    """Only conflicts of whole records, which one side deleted."""
+    state: _builtins.str
+    """As in Conflict, or "any"; "open" when empty."""
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        whole_record: _builtins.bool = ...,
+        state: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "field", b"field", "record_id", b"record_id", "state", b"state", "whole_record", b"whole_record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConflictFilter: _TypeAlias = ConflictFilter  # noqa: Y015
 
 @_typing.final
 class ListConflictsRequest(_message.Message):
@@ -1430,14 +2308,19 @@ class ListConflictsRequest(_message.Message):
     INCLUDE_SETTLED_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     include_settled: _builtins.bool
-    """Settled ones too."""
+    """Settled ones too, where the filter names no state."""
     page_size: _builtins.int
     """At most this many; 0 means 50."""
     page_token: _builtins.str
     """From an earlier answer."""
+    @_builtins.property
+    def filter(self) -> Global___ConflictFilter:
+        """Which; open ones when unset."""
+
     def __init__(
         self,
         *,
@@ -1445,10 +2328,11 @@ class ListConflictsRequest(_message.Message):
         include_settled: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: Global___ConflictFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_settled", b"include_settled", "page_size", b"page_size", "page_token", b"page_token", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_settled", b"include_settled", "page_size", b"page_size", "page_token", b"page_token", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1460,8 +2344,11 @@ class ListConflictsResponse(_message.Message):
 
     CONFLICTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
+    total: _builtins.int
+    """How many there are over all pages; filled in on the first page."""
     @_builtins.property
     def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conflict]:
         """Oldest first."""
@@ -1471,10 +2358,11 @@ class ListConflictsResponse(_message.Message):
         *,
         conflicts: _abc.Iterable[Global___Conflict] | None = ...,
         next_page_token: _builtins.str = ...,
+        total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "next_page_token", b"next_page_token", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1591,28 +2479,344 @@ class ResolveConflictResponse(_message.Message):
 Global___ResolveConflictResponse: _TypeAlias = ResolveConflictResponse  # noqa: Y015
 
 @_typing.final
+class ResolveConflictsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    CONFLICT_IDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    TAKE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    COUNT_ONLY_FIELD_NUMBER: _builtins.int
+    EXPECTED_COUNT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    take: Global___Take.ValueType
+    """Which side; unspecified takes the value."""
+    value: _builtins.bytes
+    """Value as JSON."""
+    count_only: _builtins.bool
+    """Only say how many there are."""
+    expected_count: _builtins.int
+    """How many the caller means; when it is another number, nothing is settled (ABORTED, reason COUNT_MOVED). 0 takes
+    any number.
+    """
+    request_id: _builtins.str
+    """Same id, same answer."""
+    @_builtins.property
+    def conflict_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids; those that the filter names when empty."""
+
+    @_builtins.property
+    def filter(self) -> Global___ConflictFilter:
+        """Which open conflicts; needed where no ids are given, and not both. An empty filter means all of them."""
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        conflict_ids: _abc.Iterable[_builtins.str] | None = ...,
+        filter: Global___ConflictFilter | None = ...,
+        take: Global___Take.ValueType = ...,
+        value: _builtins.bytes = ...,
+        count_only: _builtins.bool = ...,
+        expected_count: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_ids", b"conflict_ids", "count_only", b"count_only", "expected_count", b"expected_count", "filter", b"filter", "request_id", b"request_id", "take", b"take", "value", b"value", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveConflictsRequest: _TypeAlias = ResolveConflictsRequest  # noqa: Y015
+
+@_typing.final
+class ResolveConflictsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHED_FIELD_NUMBER: _builtins.int
+    SETTLED_FIELD_NUMBER: _builtins.int
+    UNRESOLVED_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """How many were meant; 5,000 at most are settled at once."""
+    settled: _builtins.int
+    """How many were settled."""
+    @_builtins.property
+    def unresolved(self) -> _containers.RepeatedCompositeFieldContainer[Global___Unresolved]:
+        """Those that could not be, and why; at most 100."""
+
+    def __init__(
+        self,
+        *,
+        matched: _builtins.int = ...,
+        settled: _builtins.int = ...,
+        unresolved: _abc.Iterable[Global___Unresolved] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "settled", b"settled", "unresolved", b"unresolved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveConflictsResponse: _TypeAlias = ResolveConflictsResponse  # noqa: Y015
+
+@_typing.final
+class Unresolved(_message.Message):
+    """A conflict that stays open."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    POINTER_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    conflict_id: _builtins.str
+    """Conflict id."""
+    record_id: _builtins.str
+    """Record id."""
+    pointer: _builtins.str
+    """As in Conflict."""
+    message: _builtins.str
+    """Why, with the remedy."""
+    def __init__(
+        self,
+        *,
+        conflict_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        pointer: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "message", b"message", "pointer", b"pointer", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Unresolved: _TypeAlias = Unresolved  # noqa: Y015
+
+@_typing.final
+class UndoResolutionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    conflict_id: _builtins.str
+    """Conflict id."""
+    request_id: _builtins.str
+    """Same id, same answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        conflict_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "request_id", b"request_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoResolutionRequest: _TypeAlias = UndoResolutionRequest  # noqa: Y015
+
+@_typing.final
+class UndoResolutionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICT_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conflict(self) -> Global___Conflict:
+        """Open again."""
+
+    @_builtins.property
+    def record(self) -> Global___Record:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        conflict: Global___Conflict | None = ...,
+        record: Global___Record | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conflict", b"conflict", "record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict", b"conflict", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoResolutionResponse: _TypeAlias = UndoResolutionResponse  # noqa: Y015
+
+@_typing.final
+class GetMergeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name; needed only where several collections have the id."""
+    revision: _builtins.int
+    """Revision that the merge made; 0 means the newest merge."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "record_id", b"record_id", "revision", b"revision", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMergeRequest: _TypeAlias = GetMergeRequest  # noqa: Y015
+
+@_typing.final
+class GetMergeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    COMMIT_OID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    OLD_PATH_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Run that merged."""
+    commit_oid: _builtins.str
+    """Commit that was merged, hex."""
+    revision: _builtins.int
+    """Revision of the record after it."""
+    time: _builtins.int
+    """When, seconds since the epoch."""
+    old_path: _builtins.bytes
+    """File before, from the root of the repository; empty where there was none."""
+    path: _builtins.bytes
+    """File at the commit; empty where it is gone."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___MergedField]:
+        """Every field that a side had changed, in document order."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        commit_oid: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        time: _builtins.int = ...,
+        old_path: _builtins.bytes = ...,
+        path: _builtins.bytes = ...,
+        fields: _abc.Iterable[Global___MergedField] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_oid", b"commit_oid", "fields", b"fields", "old_path", b"old_path", "path", b"path", "revision", b"revision", "run_id", b"run_id", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMergeResponse: _TypeAlias = GetMergeResponse  # noqa: Y015
+
+@_typing.final
+class MergedField(_message.Message):
+    """What a merge made of one field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTER_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    OURS_FIELD_NUMBER: _builtins.int
+    THEIRS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    OURS_CHANGE_FIELD_NUMBER: _builtins.int
+    THEIRS_CHANGE_FIELD_NUMBER: _builtins.int
+    pointer: _builtins.str
+    """As in Conflict."""
+    verdict: _builtins.str
+    """"ours" or "theirs" where only that side had changed it, "alike" where both had done the same, "combined" where
+    the result holds what both did, "conflict" where a person has to decide.
+    """
+    base: _builtins.bytes
+    """Value at the base as JSON; empty where it had none."""
+    ours: _builtins.bytes
+    """Value in the database as JSON; empty where it had none."""
+    theirs: _builtins.bytes
+    """Value in Git as JSON; empty where it had none."""
+    result: _builtins.bytes
+    """Value after the merge as JSON; empty where it has none."""
+    @_builtins.property
+    def ours_change(self) -> Global___Change:
+        """Who changed it in the database, and when; unset where nobody did."""
+
+    @_builtins.property
+    def theirs_change(self) -> Global___Change:
+        """Who changed the file in Git last, and when; unset where Git did not change the field."""
+
+    def __init__(
+        self,
+        *,
+        pointer: _builtins.str = ...,
+        verdict: _builtins.str = ...,
+        base: _builtins.bytes = ...,
+        ours: _builtins.bytes = ...,
+        theirs: _builtins.bytes = ...,
+        result: _builtins.bytes = ...,
+        ours_change: Global___Change | None = ...,
+        theirs_change: Global___Change | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ours_change", b"ours_change", "theirs_change", b"theirs_change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "ours", b"ours", "ours_change", b"ours_change", "pointer", b"pointer", "result", b"result", "theirs", b"theirs", "theirs_change", b"theirs_change", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergedField: _TypeAlias = MergedField  # noqa: Y015
+
+@_typing.final
 class ListQuarantineRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WORKSPACE_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     page_size: _builtins.int
     """At most this many; 0 means 50."""
     page_token: _builtins.str
     """From an earlier answer."""
+    collection: _builtins.str
+    """Only this collection, by name; all when empty."""
+    rule: _builtins.str
+    """Only this rule, see QuarantinedFile; all when empty."""
     def __init__(
         self,
         *,
         workspace_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        rule: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "page_size", b"page_size", "page_token", b"page_token", "rule", b"rule", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1668,7 +2872,9 @@ class QuarantinedFile(_message.Message):
     collection: _builtins.str
     """Collection name."""
     rule: _builtins.str
-    """"syntax", "schema", "duplicate-id", "id", "encoding", "too-large", "unsafe-path", "not-a-file"."""
+    """"syntax", "value", "duplicate-key", "encoding", "schema", "id", "duplicate-id", "too-large", "unsafe-path",
+    "not-a-file".
+    """
     line: _builtins.int
     """Line, from 1; 0 where it means nothing."""
     column: _builtins.int
@@ -1705,16 +2911,405 @@ class QuarantinedFile(_message.Message):
 Global___QuarantinedFile: _TypeAlias = QuarantinedFile  # noqa: Y015
 
 @_typing.final
+class ListReviewsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PENDING_ONLY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    collection: _builtins.str
+    """Only this collection, by name; all that ask for review when empty."""
+    state: Global___ReviewState.ValueType
+    """Only this state; unreviewed and reserved when unspecified."""
+    pending_only: _builtins.bool
+    """Only records with edits that are not in Git yet."""
+    page_size: _builtins.int
+    """At most this many; 0 means 50; 1,000 at most."""
+    page_token: _builtins.str
+    """From an earlier answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        state: Global___ReviewState.ValueType = ...,
+        pending_only: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "page_size", b"page_size", "page_token", b"page_token", "pending_only", b"pending_only", "state", b"state", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsRequest: _TypeAlias = ListReviewsRequest  # noqa: Y015
+
+@_typing.final
+class ListReviewsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___Record]:
+        """By importance (highest first), then date (earliest first); what has neither comes last. With findings."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___Record] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsResponse: _TypeAlias = ListReviewsResponse  # noqa: Y015
+
+@_typing.final
+class ReserveReviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PENDING_ONLY_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    record_id: _builtins.str
+    """Record id; the first unreviewed one when empty."""
+    collection: _builtins.str
+    """Collection name; needed only where several collections have the id."""
+    request_id: _builtins.str
+    """Same id, same answer."""
+    pending_only: _builtins.bool
+    """Where no record is named: only one with edits that are not in Git yet."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        pending_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "pending_only", b"pending_only", "record_id", b"record_id", "request_id", b"request_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveReviewRequest: _TypeAlias = ReserveReviewRequest  # noqa: Y015
+
+@_typing.final
+class ReserveReviewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___Record:
+        """With content and findings."""
+
+    def __init__(
+        self,
+        *,
+        record: Global___Record | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveReviewResponse: _TypeAlias = ReserveReviewResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseReviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name; needed only where several collections have the id."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "record_id", b"record_id", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseReviewRequest: _TypeAlias = ReleaseReviewRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseReviewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___Record:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        record: Global___Record | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseReviewResponse: _TypeAlias = ReleaseReviewResponse  # noqa: Y015
+
+@_typing.final
+class ReviewRecordRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name; needed only where several collections have the id."""
+    verdict: Global___ReviewState.ValueType
+    """VALIDATED or REJECTED."""
+    reason: _builtins.str
+    """Why; a rejection needs one."""
+    expected_revision: _builtins.int
+    """Revision that was looked at; 0 takes any. A mismatch is ABORTED (reason STALE_REVISION)."""
+    request_id: _builtins.str
+    """Same id, same answer."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        verdict: Global___ReviewState.ValueType = ...,
+        reason: _builtins.str = ...,
+        expected_revision: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "expected_revision", b"expected_revision", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "verdict", b"verdict", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewRecordRequest: _TypeAlias = ReviewRecordRequest  # noqa: Y015
+
+@_typing.final
+class ReviewRecordResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___Record:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        record: Global___Record | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewRecordResponse: _TypeAlias = ReviewRecordResponse  # noqa: Y015
+
+@_typing.final
+class RequestImportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestImportRequest: _TypeAlias = RequestImportRequest  # noqa: Y015
+
+@_typing.final
+class RequestImportResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestImportResponse: _TypeAlias = RequestImportResponse  # noqa: Y015
+
+@_typing.final
+class GetPollingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPollingRequest: _TypeAlias = GetPollingRequest  # noqa: Y015
+
+@_typing.final
+class GetPollingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLLING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def polling(self) -> Global___Polling:
+        """How it stands."""
+
+    def __init__(
+        self,
+        *,
+        polling: Global___Polling | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["polling", b"polling"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["polling", b"polling"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPollingResponse: _TypeAlias = GetPollingResponse  # noqa: Y015
+
+@_typing.final
+class GetQuarantinedFileRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    path: _builtins.bytes
+    """Path from the root of the repository."""
+    collection: _builtins.str
+    """Collection name; needed only where several collections have the file."""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        path: _builtins.bytes = ...,
+        collection: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "path", b"path", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuarantinedFileRequest: _TypeAlias = GetQuarantinedFileRequest  # noqa: Y015
+
+@_typing.final
+class GetQuarantinedFileResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    EXCERPT_FIELD_NUMBER: _builtins.int
+    EXCERPT_LINE_FIELD_NUMBER: _builtins.int
+    EXCERPT_COLUMN_FIELD_NUMBER: _builtins.int
+    excerpt_line: _builtins.int
+    """Number of the first of these lines, from 1."""
+    excerpt_column: _builtins.int
+    """Place in the marked line of the excerpt, from 1; column counts in the file."""
+    @_builtins.property
+    def file(self) -> Global___QuarantinedFile:
+        """Why it is there."""
+
+    @_builtins.property
+    def excerpt(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lines around the marked one, as the last import read them, shortened around the column where they are long;
+        what is not UTF-8 or cannot be printed shows as U+FFFD. Empty where no line is marked.
+        """
+
+    def __init__(
+        self,
+        *,
+        file: Global___QuarantinedFile | None = ...,
+        excerpt: _abc.Iterable[_builtins.str] | None = ...,
+        excerpt_line: _builtins.int = ...,
+        excerpt_column: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excerpt", b"excerpt", "excerpt_column", b"excerpt_column", "excerpt_line", b"excerpt_line", "file", b"file"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuarantinedFileResponse: _TypeAlias = GetQuarantinedFileResponse  # noqa: Y015
+
+@_typing.final
 class ReserveRecordsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WORKSPACE_ID_FIELD_NUMBER: _builtins.int
     PUBLICATION_ID_FIELD_NUMBER: _builtins.int
     RECORD_IDS_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REVIEW_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     """Workspace id."""
     publication_id: _builtins.str
     """Publication id."""
+    override_review: _builtins.str
+    """Why records that are not validated are published too; empty when they are not."""
+    expected_revision: _builtins.int
+    """Only while the database is at this revision, else ABORTED (reason PLAN_MOVED); 0 takes any."""
     @_builtins.property
     def record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Record ids; all pending ones when empty."""
@@ -1725,10 +3320,12 @@ class ReserveRecordsRequest(_message.Message):
         workspace_id: _builtins.str = ...,
         publication_id: _builtins.str = ...,
         record_ids: _abc.Iterable[_builtins.str] | None = ...,
+        override_review: _builtins.str = ...,
+        expected_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["publication_id", b"publication_id", "record_ids", b"record_ids", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revision", b"expected_revision", "override_review", b"override_review", "publication_id", b"publication_id", "record_ids", b"record_ids", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1740,21 +3337,27 @@ class ReserveRecordsResponse(_message.Message):
 
     BASE_COMMIT_OID_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    AWAITING_REVIEW_FIELD_NUMBER: _builtins.int
     base_commit_oid: _builtins.str
     """The commit the contents are made for, hex; first message only."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReservedRecord]:
         """At most 1 MiB a message."""
 
+    @_builtins.property
+    def awaiting_review(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of records that are left out because they are not validated, at most 100; first message only."""
+
     def __init__(
         self,
         *,
         base_commit_oid: _builtins.str = ...,
         records: _abc.Iterable[Global___ReservedRecord] | None = ...,
+        awaiting_review: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_commit_oid", b"base_commit_oid", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting_review", b"awaiting_review", "base_commit_oid", b"base_commit_oid", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1782,6 +3385,7 @@ class ReservedRecord(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     AUTHORS_FIELD_NUMBER: _builtins.int
     CONFLICTS_SETTLED_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     record_key: _builtins.int
     """Stable key of the record, also over renames."""
     record_id: _builtins.str
@@ -1808,6 +3412,8 @@ class ReservedRecord(_message.Message):
     """From 0 to 10; -1 where there are no rules."""
     conflicts_settled: _builtins.int
     """How many conflicts were settled for it since its base was first imported."""
+    review: Global___ReviewState.ValueType
+    """How far its review had come; unspecified where its collection asks for none."""
     @_builtins.property
     def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """JSON pointers that change."""
@@ -1839,14 +3445,151 @@ class ReservedRecord(_message.Message):
         findings: _abc.Iterable[Global___Finding] | None = ...,
         authors: _abc.Iterable[_common_pb2.Person] | None = ...,
         conflicts_settled: _builtins.int = ...,
+        review: Global___ReviewState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authors", b"authors", "changed", b"changed", "collection", b"collection", "conflicts_settled", b"conflicts_settled", "create", b"create", "date", b"date", "delete", b"delete", "file_content", b"file_content", "findings", b"findings", "old_path", b"old_path", "path", b"path", "quality", b"quality", "record_id", b"record_id", "record_key", b"record_key", "revision", b"revision", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authors", b"authors", "changed", b"changed", "collection", b"collection", "conflicts_settled", b"conflicts_settled", "create", b"create", "date", b"date", "delete", b"delete", "file_content", b"file_content", "findings", b"findings", "old_path", b"old_path", "path", b"path", "quality", b"quality", "record_id", b"record_id", "record_key", b"record_key", "review", b"review", "revision", b"revision", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReservedRecord: _TypeAlias = ReservedRecord  # noqa: Y015
+
+@_typing.final
+class PreviewRecordsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    RECORD_IDS_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REVIEW_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """Workspace id."""
+    override_review: _builtins.str
+    """Why records that are not validated are published too; empty when they are not."""
+    @_builtins.property
+    def record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Record ids; all pending ones when empty."""
+
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        record_ids: _abc.Iterable[_builtins.str] | None = ...,
+        override_review: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["override_review", b"override_review", "record_ids", b"record_ids", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRecordsRequest: _TypeAlias = PreviewRecordsRequest  # noqa: Y015
+
+@_typing.final
+class PreviewRecordsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASE_COMMIT_OID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_COUNT_FIELD_NUMBER: _builtins.int
+    base_commit_oid: _builtins.str
+    """The commit the contents are made for, hex; first message only."""
+    revision: _builtins.int
+    """The database's revision that this is true of; first message only."""
+    left_out_count: _builtins.int
+    """How many would stay pending; first message only."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewedRecord]:
+        """At most 1 MiB a message."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOutRecord]:
+        """Pending records that would stay pending, at most 1,000; first message only."""
+
+    def __init__(
+        self,
+        *,
+        base_commit_oid: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        records: _abc.Iterable[Global___PreviewedRecord] | None = ...,
+        left_out: _abc.Iterable[Global___LeftOutRecord] | None = ...,
+        left_out_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_commit_oid", b"base_commit_oid", "left_out", b"left_out", "left_out_count", b"left_out_count", "records", b"records", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRecordsResponse: _TypeAlias = PreviewRecordsResponse  # noqa: Y015
+
+@_typing.final
+class PreviewedRecord(_message.Message):
+    """What a publication would do to one record's file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    DIFF_FIELD_NUMBER: _builtins.int
+    DIFF_CUT_FIELD_NUMBER: _builtins.int
+    diff: _builtins.bytes
+    """Unified diff of the file against the base commit; bytes, as files are."""
+    diff_cut: _builtins.bool
+    """The diff is not whole: it is too long, or those before it were."""
+    @_builtins.property
+    def record(self) -> Global___ReservedRecord:
+        """As ReserveRecords would answer, without the file's content."""
+
+    def __init__(
+        self,
+        *,
+        record: Global___ReservedRecord | None = ...,
+        diff: _builtins.bytes = ...,
+        diff_cut: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diff", b"diff", "diff_cut", b"diff_cut", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewedRecord: _TypeAlias = PreviewedRecord  # noqa: Y015
+
+@_typing.final
+class LeftOutRecord(_message.Message):
+    """A pending record that a publication would leave out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    record_id: _builtins.str
+    """Record id."""
+    collection: _builtins.str
+    """Collection name."""
+    why: _builtins.str
+    """"conflict", "quarantine", "review", "schema", "no-place" or "invalid"."""
+    message: _builtins.str
+    """What is the matter and what to do, for people."""
+    def __init__(
+        self,
+        *,
+        record_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        why: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "message", b"message", "record_id", b"record_id", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftOutRecord: _TypeAlias = LeftOutRecord  # noqa: Y015
 
 @_typing.final
 class GetReservationsRequest(_message.Message):

@@ -90,6 +90,21 @@ class SyncServiceStub:
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListRevisionsRequest.SerializeToString,
                 response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListRevisionsResponse.FromString,
                 _registered_method=True)
+        self.RestoreRecord = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/RestoreRecord',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.RestoreRecordRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.RestoreRecordResponse.FromString,
+                _registered_method=True)
+        self.ExportRecords = channel.unary_stream(
+                '/lockstep.sync.v1.SyncService/ExportRecords',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ExportRecordsRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ExportRecordsResponse.FromString,
+                _registered_method=True)
+        self.LoadRecords = channel.stream_unary(
+                '/lockstep.sync.v1.SyncService/LoadRecords',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.LoadRecordsRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.LoadRecordsResponse.FromString,
+                _registered_method=True)
         self.RunImport = channel.unary_stream(
                 '/lockstep.sync.v1.SyncService/RunImport',
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.RunImportRequest.SerializeToString,
@@ -110,6 +125,11 @@ class SyncServiceStub:
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetRunRequest.SerializeToString,
                 response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetRunResponse.FromString,
                 _registered_method=True)
+        self.UndoRun = channel.unary_stream(
+                '/lockstep.sync.v1.SyncService/UndoRun',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoRunRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoRunResponse.FromString,
+                _registered_method=True)
         self.ListConflicts = channel.unary_unary(
                 '/lockstep.sync.v1.SyncService/ListConflicts',
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListConflictsRequest.SerializeToString,
@@ -125,15 +145,70 @@ class SyncServiceStub:
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictRequest.SerializeToString,
                 response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictResponse.FromString,
                 _registered_method=True)
+        self.ResolveConflicts = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/ResolveConflicts',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictsRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictsResponse.FromString,
+                _registered_method=True)
+        self.UndoResolution = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/UndoResolution',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoResolutionRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoResolutionResponse.FromString,
+                _registered_method=True)
+        self.GetMerge = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/GetMerge',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetMergeRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetMergeResponse.FromString,
+                _registered_method=True)
         self.ListQuarantine = channel.unary_unary(
                 '/lockstep.sync.v1.SyncService/ListQuarantine',
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListQuarantineRequest.SerializeToString,
                 response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListQuarantineResponse.FromString,
                 _registered_method=True)
+        self.GetQuarantinedFile = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/GetQuarantinedFile',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetQuarantinedFileRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetQuarantinedFileResponse.FromString,
+                _registered_method=True)
+        self.ListReviews = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/ListReviews',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListReviewsRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListReviewsResponse.FromString,
+                _registered_method=True)
+        self.ReserveReview = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/ReserveReview',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveReviewRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveReviewResponse.FromString,
+                _registered_method=True)
+        self.ReleaseReview = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/ReleaseReview',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReleaseReviewRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReleaseReviewResponse.FromString,
+                _registered_method=True)
+        self.ReviewRecord = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/ReviewRecord',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReviewRecordRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReviewRecordResponse.FromString,
+                _registered_method=True)
+        self.RequestImport = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/RequestImport',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.RequestImportRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.RequestImportResponse.FromString,
+                _registered_method=True)
+        self.GetPolling = channel.unary_unary(
+                '/lockstep.sync.v1.SyncService/GetPolling',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetPollingRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetPollingResponse.FromString,
+                _registered_method=True)
         self.ReserveRecords = channel.unary_stream(
                 '/lockstep.sync.v1.SyncService/ReserveRecords',
                 request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveRecordsRequest.SerializeToString,
                 response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveRecordsResponse.FromString,
+                _registered_method=True)
+        self.PreviewRecords = channel.unary_stream(
+                '/lockstep.sync.v1.SyncService/PreviewRecords',
+                request_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.PreviewRecordsRequest.SerializeToString,
+                response_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.PreviewRecordsResponse.FromString,
                 _registered_method=True)
         self.GetReservations = channel.unary_unary(
                 '/lockstep.sync.v1.SyncService/GetReservations',
@@ -233,6 +308,28 @@ class SyncServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreRecord(self, request, context):
+        """Puts a record back to one of its versions: a new version with that content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportRecords(self, request, context):
+        """Gives the content of all records of a selection, as they are at one moment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadRecords(self, request_iterator, context):
+        """Adds and changes records by the lines of a file, all or none, or says what it would do. The first
+        message is the header.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RunImport(self, request, context):
         """Brings what changed in Git into the database, or says what it would bring. Streams progress; the
         last message carries the run. One import at a time per workspace.
@@ -262,6 +359,16 @@ class SyncServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UndoRun(self, request, context):
+        """Takes an import back: records, bases, conflicts, quarantine and what publications it had recognised as merged are as
+        they were. Only the newest import that is not undone can be (FAILED_PRECONDITION, reason NOT_NEWEST); refused with
+        NeedsPerson (reason "edited") where its records were edited, reserved or resolved since. Streams progress; the
+        last message carries a run of kind "undo".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListConflicts(self, request, context):
         """Lists fields that changed differently in the database and in Git.
         """
@@ -283,8 +390,80 @@ class SyncServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResolveConflicts(self, request, context):
+        """Settles many conflicts alike, in one transaction, or says how many it would settle. One that cannot be settled
+        so stays open and stops no other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoResolution(self, request, context):
+        """Takes a person's resolution back: the conflict is open again, and its field what it was. Refused
+        (FAILED_PRECONDITION) once the record was edited or proposed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMerge(self, request, context):
+        """Explains the merge of a record's edits with what Git brought, field by field.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListQuarantine(self, request, context):
         """Lists files that could not become records.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuarantinedFile(self, request, context):
+        """Reads one of them, with the text around the place that is wrong.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReviews(self, request, context):
+        """Lists records to be reviewed by importance, then date: of the collections whose settings ask for review.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReserveReview(self, request, context):
+        """Reserves a record for the caller to review, for an hour: the first that nobody has taken when none is named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseReview(self, request, context):
+        """Gives a reservation back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReviewRecord(self, request, context):
+        """Says that a record may be published as it is, or why not. An edit afterwards makes it unreviewed again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestImport(self, request, context):
+        """Lets an import run soon, by itself: for webhooks. Several requests make one import.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolling(self, request, context):
+        """Says how a workspace's remote is looked at, without asking the remote.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -293,6 +472,13 @@ class SyncServiceServicer:
     def ReserveRecords(self, request, context):
         """Sets records aside for a publication and says what their files shall hold. Asked again with the
         same publication it gives the same answer. Called by pr.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRecords(self, request, context):
+        """Says what ReserveRecords would answer, and what each file would change; nothing is set aside. Called by pr.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -377,6 +563,21 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListRevisionsRequest.FromString,
                     response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListRevisionsResponse.SerializeToString,
             ),
+            'RestoreRecord': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreRecord,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.RestoreRecordRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.RestoreRecordResponse.SerializeToString,
+            ),
+            'ExportRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportRecords,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ExportRecordsRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ExportRecordsResponse.SerializeToString,
+            ),
+            'LoadRecords': grpc.stream_unary_rpc_method_handler(
+                    servicer.LoadRecords,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.LoadRecordsRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.LoadRecordsResponse.SerializeToString,
+            ),
             'RunImport': grpc.unary_stream_rpc_method_handler(
                     servicer.RunImport,
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.RunImportRequest.FromString,
@@ -397,6 +598,11 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetRunRequest.FromString,
                     response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetRunResponse.SerializeToString,
             ),
+            'UndoRun': grpc.unary_stream_rpc_method_handler(
+                    servicer.UndoRun,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoRunRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoRunResponse.SerializeToString,
+            ),
             'ListConflicts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListConflicts,
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListConflictsRequest.FromString,
@@ -412,15 +618,70 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictRequest.FromString,
                     response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictResponse.SerializeToString,
             ),
+            'ResolveConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveConflicts,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictsRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictsResponse.SerializeToString,
+            ),
+            'UndoResolution': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoResolution,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoResolutionRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.UndoResolutionResponse.SerializeToString,
+            ),
+            'GetMerge': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMerge,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetMergeRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetMergeResponse.SerializeToString,
+            ),
             'ListQuarantine': grpc.unary_unary_rpc_method_handler(
                     servicer.ListQuarantine,
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListQuarantineRequest.FromString,
                     response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListQuarantineResponse.SerializeToString,
             ),
+            'GetQuarantinedFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuarantinedFile,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetQuarantinedFileRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetQuarantinedFileResponse.SerializeToString,
+            ),
+            'ListReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReviews,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListReviewsRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ListReviewsResponse.SerializeToString,
+            ),
+            'ReserveReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReserveReview,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveReviewRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveReviewResponse.SerializeToString,
+            ),
+            'ReleaseReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseReview,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReleaseReviewRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReleaseReviewResponse.SerializeToString,
+            ),
+            'ReviewRecord': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReviewRecord,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReviewRecordRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReviewRecordResponse.SerializeToString,
+            ),
+            'RequestImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestImport,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.RequestImportRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.RequestImportResponse.SerializeToString,
+            ),
+            'GetPolling': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolling,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetPollingRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.GetPollingResponse.SerializeToString,
+            ),
             'ReserveRecords': grpc.unary_stream_rpc_method_handler(
                     servicer.ReserveRecords,
                     request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveRecordsRequest.FromString,
                     response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.ReserveRecordsResponse.SerializeToString,
+            ),
+            'PreviewRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.PreviewRecords,
+                    request_deserializer=protos_dot_sync_dot_v1_dot_sync__pb2.PreviewRecordsRequest.FromString,
+                    response_serializer=protos_dot_sync_dot_v1_dot_sync__pb2.PreviewRecordsResponse.SerializeToString,
             ),
             'GetReservations': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReservations,
@@ -747,6 +1008,87 @@ class SyncService:
             _registered_method=True)
 
     @staticmethod
+    def RestoreRecord(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/RestoreRecord',
+            protos_dot_sync_dot_v1_dot_sync__pb2.RestoreRecordRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.RestoreRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/ExportRecords',
+            protos_dot_sync_dot_v1_dot_sync__pb2.ExportRecordsRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.ExportRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadRecords(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/lockstep.sync.v1.SyncService/LoadRecords',
+            protos_dot_sync_dot_v1_dot_sync__pb2.LoadRecordsRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.LoadRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RunImport(request,
             target,
             options=(),
@@ -855,6 +1197,33 @@ class SyncService:
             _registered_method=True)
 
     @staticmethod
+    def UndoRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/UndoRun',
+            protos_dot_sync_dot_v1_dot_sync__pb2.UndoRunRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.UndoRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListConflicts(request,
             target,
             options=(),
@@ -936,6 +1305,87 @@ class SyncService:
             _registered_method=True)
 
     @staticmethod
+    def ResolveConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/ResolveConflicts',
+            protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictsRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.ResolveConflictsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoResolution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/UndoResolution',
+            protos_dot_sync_dot_v1_dot_sync__pb2.UndoResolutionRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.UndoResolutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMerge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/GetMerge',
+            protos_dot_sync_dot_v1_dot_sync__pb2.GetMergeRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.GetMergeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListQuarantine(request,
             target,
             options=(),
@@ -963,6 +1413,195 @@ class SyncService:
             _registered_method=True)
 
     @staticmethod
+    def GetQuarantinedFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/GetQuarantinedFile',
+            protos_dot_sync_dot_v1_dot_sync__pb2.GetQuarantinedFileRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.GetQuarantinedFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/ListReviews',
+            protos_dot_sync_dot_v1_dot_sync__pb2.ListReviewsRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.ListReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReserveReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/ReserveReview',
+            protos_dot_sync_dot_v1_dot_sync__pb2.ReserveReviewRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.ReserveReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/ReleaseReview',
+            protos_dot_sync_dot_v1_dot_sync__pb2.ReleaseReviewRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.ReleaseReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReviewRecord(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/ReviewRecord',
+            protos_dot_sync_dot_v1_dot_sync__pb2.ReviewRecordRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.ReviewRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/RequestImport',
+            protos_dot_sync_dot_v1_dot_sync__pb2.RequestImportRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.RequestImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolling(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/GetPolling',
+            protos_dot_sync_dot_v1_dot_sync__pb2.GetPollingRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.GetPollingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReserveRecords(request,
             target,
             options=(),
@@ -979,6 +1618,33 @@ class SyncService:
             '/lockstep.sync.v1.SyncService/ReserveRecords',
             protos_dot_sync_dot_v1_dot_sync__pb2.ReserveRecordsRequest.SerializeToString,
             protos_dot_sync_dot_v1_dot_sync__pb2.ReserveRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lockstep.sync.v1.SyncService/PreviewRecords',
+            protos_dot_sync_dot_v1_dot_sync__pb2.PreviewRecordsRequest.SerializeToString,
+            protos_dot_sync_dot_v1_dot_sync__pb2.PreviewRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,14 @@ class SyncServiceStub:
     """Says what the collection's schema and rules find wrong."""
     ListRevisions: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ListRevisionsRequest, _sync_pb2.ListRevisionsResponse]
     """Lists the versions of a record, newest first."""
+    RestoreRecord: _grpc.UnaryUnaryMultiCallable[_sync_pb2.RestoreRecordRequest, _sync_pb2.RestoreRecordResponse]
+    """Puts a record back to one of its versions: a new version with that content."""
+    ExportRecords: _grpc.UnaryStreamMultiCallable[_sync_pb2.ExportRecordsRequest, _sync_pb2.ExportRecordsResponse]
+    """Gives the content of all records of a selection, as they are at one moment."""
+    LoadRecords: _grpc.StreamUnaryMultiCallable[_sync_pb2.LoadRecordsRequest, _sync_pb2.LoadRecordsResponse]
+    """Adds and changes records by the lines of a file, all or none, or says what it would do. The first
+    message is the header.
+    """
     RunImport: _grpc.UnaryStreamMultiCallable[_sync_pb2.RunImportRequest, _sync_pb2.RunImportResponse]
     """Brings what changed in Git into the database, or says what it would bring. Streams progress; the
     last message carries the run. One import at a time per workspace.
@@ -69,18 +77,50 @@ class SyncServiceStub:
     """Lists runs, newest first."""
     GetRun: _grpc.UnaryUnaryMultiCallable[_sync_pb2.GetRunRequest, _sync_pb2.GetRunResponse]
     """Reads one run."""
+    UndoRun: _grpc.UnaryStreamMultiCallable[_sync_pb2.UndoRunRequest, _sync_pb2.UndoRunResponse]
+    """Takes an import back: records, bases, conflicts, quarantine and what publications it had recognised as merged are as
+    they were. Only the newest import that is not undone can be (FAILED_PRECONDITION, reason NOT_NEWEST); refused with
+    NeedsPerson (reason "edited") where its records were edited, reserved or resolved since. Streams progress; the
+    last message carries a run of kind "undo".
+    """
     ListConflicts: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ListConflictsRequest, _sync_pb2.ListConflictsResponse]
     """Lists fields that changed differently in the database and in Git."""
     GetConflict: _grpc.UnaryUnaryMultiCallable[_sync_pb2.GetConflictRequest, _sync_pb2.GetConflictResponse]
     """Reads one conflict."""
     ResolveConflict: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ResolveConflictRequest, _sync_pb2.ResolveConflictResponse]
     """Settles one conflict."""
+    ResolveConflicts: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ResolveConflictsRequest, _sync_pb2.ResolveConflictsResponse]
+    """Settles many conflicts alike, in one transaction, or says how many it would settle. One that cannot be settled
+    so stays open and stops no other.
+    """
+    UndoResolution: _grpc.UnaryUnaryMultiCallable[_sync_pb2.UndoResolutionRequest, _sync_pb2.UndoResolutionResponse]
+    """Takes a person's resolution back: the conflict is open again, and its field what it was. Refused
+    (FAILED_PRECONDITION) once the record was edited or proposed.
+    """
+    GetMerge: _grpc.UnaryUnaryMultiCallable[_sync_pb2.GetMergeRequest, _sync_pb2.GetMergeResponse]
+    """Explains the merge of a record's edits with what Git brought, field by field."""
     ListQuarantine: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ListQuarantineRequest, _sync_pb2.ListQuarantineResponse]
     """Lists files that could not become records."""
+    GetQuarantinedFile: _grpc.UnaryUnaryMultiCallable[_sync_pb2.GetQuarantinedFileRequest, _sync_pb2.GetQuarantinedFileResponse]
+    """Reads one of them, with the text around the place that is wrong."""
+    ListReviews: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ListReviewsRequest, _sync_pb2.ListReviewsResponse]
+    """Lists records to be reviewed by importance, then date: of the collections whose settings ask for review."""
+    ReserveReview: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ReserveReviewRequest, _sync_pb2.ReserveReviewResponse]
+    """Reserves a record for the caller to review, for an hour: the first that nobody has taken when none is named."""
+    ReleaseReview: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ReleaseReviewRequest, _sync_pb2.ReleaseReviewResponse]
+    """Gives a reservation back."""
+    ReviewRecord: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ReviewRecordRequest, _sync_pb2.ReviewRecordResponse]
+    """Says that a record may be published as it is, or why not. An edit afterwards makes it unreviewed again."""
+    RequestImport: _grpc.UnaryUnaryMultiCallable[_sync_pb2.RequestImportRequest, _sync_pb2.RequestImportResponse]
+    """Lets an import run soon, by itself: for webhooks. Several requests make one import."""
+    GetPolling: _grpc.UnaryUnaryMultiCallable[_sync_pb2.GetPollingRequest, _sync_pb2.GetPollingResponse]
+    """Says how a workspace's remote is looked at, without asking the remote."""
     ReserveRecords: _grpc.UnaryStreamMultiCallable[_sync_pb2.ReserveRecordsRequest, _sync_pb2.ReserveRecordsResponse]
     """Sets records aside for a publication and says what their files shall hold. Asked again with the
     same publication it gives the same answer. Called by pr.
     """
+    PreviewRecords: _grpc.UnaryStreamMultiCallable[_sync_pb2.PreviewRecordsRequest, _sync_pb2.PreviewRecordsResponse]
+    """Says what ReserveRecords would answer, and what each file would change; nothing is set aside. Called by pr."""
     GetReservations: _grpc.UnaryUnaryMultiCallable[_sync_pb2.GetReservationsRequest, _sync_pb2.GetReservationsResponse]
     """Says which records of a publication the target branch holds. Called by pr."""
     ReleaseRecords: _grpc.UnaryUnaryMultiCallable[_sync_pb2.ReleaseRecordsRequest, _sync_pb2.ReleaseRecordsResponse]
@@ -115,6 +155,14 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Says what the collection's schema and rules find wrong."""
     ListRevisions: _aio.UnaryUnaryMultiCallable[_sync_pb2.ListRevisionsRequest, _sync_pb2.ListRevisionsResponse]  # type: ignore[assignment]
     """Lists the versions of a record, newest first."""
+    RestoreRecord: _aio.UnaryUnaryMultiCallable[_sync_pb2.RestoreRecordRequest, _sync_pb2.RestoreRecordResponse]  # type: ignore[assignment]
+    """Puts a record back to one of its versions: a new version with that content."""
+    ExportRecords: _aio.UnaryStreamMultiCallable[_sync_pb2.ExportRecordsRequest, _sync_pb2.ExportRecordsResponse]  # type: ignore[assignment]
+    """Gives the content of all records of a selection, as they are at one moment."""
+    LoadRecords: _aio.StreamUnaryMultiCallable[_sync_pb2.LoadRecordsRequest, _sync_pb2.LoadRecordsResponse]  # type: ignore[assignment]
+    """Adds and changes records by the lines of a file, all or none, or says what it would do. The first
+    message is the header.
+    """
     RunImport: _aio.UnaryStreamMultiCallable[_sync_pb2.RunImportRequest, _sync_pb2.RunImportResponse]  # type: ignore[assignment]
     """Brings what changed in Git into the database, or says what it would bring. Streams progress; the
     last message carries the run. One import at a time per workspace.
@@ -125,18 +173,50 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Lists runs, newest first."""
     GetRun: _aio.UnaryUnaryMultiCallable[_sync_pb2.GetRunRequest, _sync_pb2.GetRunResponse]  # type: ignore[assignment]
     """Reads one run."""
+    UndoRun: _aio.UnaryStreamMultiCallable[_sync_pb2.UndoRunRequest, _sync_pb2.UndoRunResponse]  # type: ignore[assignment]
+    """Takes an import back: records, bases, conflicts, quarantine and what publications it had recognised as merged are as
+    they were. Only the newest import that is not undone can be (FAILED_PRECONDITION, reason NOT_NEWEST); refused with
+    NeedsPerson (reason "edited") where its records were edited, reserved or resolved since. Streams progress; the
+    last message carries a run of kind "undo".
+    """
     ListConflicts: _aio.UnaryUnaryMultiCallable[_sync_pb2.ListConflictsRequest, _sync_pb2.ListConflictsResponse]  # type: ignore[assignment]
     """Lists fields that changed differently in the database and in Git."""
     GetConflict: _aio.UnaryUnaryMultiCallable[_sync_pb2.GetConflictRequest, _sync_pb2.GetConflictResponse]  # type: ignore[assignment]
     """Reads one conflict."""
     ResolveConflict: _aio.UnaryUnaryMultiCallable[_sync_pb2.ResolveConflictRequest, _sync_pb2.ResolveConflictResponse]  # type: ignore[assignment]
     """Settles one conflict."""
+    ResolveConflicts: _aio.UnaryUnaryMultiCallable[_sync_pb2.ResolveConflictsRequest, _sync_pb2.ResolveConflictsResponse]  # type: ignore[assignment]
+    """Settles many conflicts alike, in one transaction, or says how many it would settle. One that cannot be settled
+    so stays open and stops no other.
+    """
+    UndoResolution: _aio.UnaryUnaryMultiCallable[_sync_pb2.UndoResolutionRequest, _sync_pb2.UndoResolutionResponse]  # type: ignore[assignment]
+    """Takes a person's resolution back: the conflict is open again, and its field what it was. Refused
+    (FAILED_PRECONDITION) once the record was edited or proposed.
+    """
+    GetMerge: _aio.UnaryUnaryMultiCallable[_sync_pb2.GetMergeRequest, _sync_pb2.GetMergeResponse]  # type: ignore[assignment]
+    """Explains the merge of a record's edits with what Git brought, field by field."""
     ListQuarantine: _aio.UnaryUnaryMultiCallable[_sync_pb2.ListQuarantineRequest, _sync_pb2.ListQuarantineResponse]  # type: ignore[assignment]
     """Lists files that could not become records."""
+    GetQuarantinedFile: _aio.UnaryUnaryMultiCallable[_sync_pb2.GetQuarantinedFileRequest, _sync_pb2.GetQuarantinedFileResponse]  # type: ignore[assignment]
+    """Reads one of them, with the text around the place that is wrong."""
+    ListReviews: _aio.UnaryUnaryMultiCallable[_sync_pb2.ListReviewsRequest, _sync_pb2.ListReviewsResponse]  # type: ignore[assignment]
+    """Lists records to be reviewed by importance, then date: of the collections whose settings ask for review."""
+    ReserveReview: _aio.UnaryUnaryMultiCallable[_sync_pb2.ReserveReviewRequest, _sync_pb2.ReserveReviewResponse]  # type: ignore[assignment]
+    """Reserves a record for the caller to review, for an hour: the first that nobody has taken when none is named."""
+    ReleaseReview: _aio.UnaryUnaryMultiCallable[_sync_pb2.ReleaseReviewRequest, _sync_pb2.ReleaseReviewResponse]  # type: ignore[assignment]
+    """Gives a reservation back."""
+    ReviewRecord: _aio.UnaryUnaryMultiCallable[_sync_pb2.ReviewRecordRequest, _sync_pb2.ReviewRecordResponse]  # type: ignore[assignment]
+    """Says that a record may be published as it is, or why not. An edit afterwards makes it unreviewed again."""
+    RequestImport: _aio.UnaryUnaryMultiCallable[_sync_pb2.RequestImportRequest, _sync_pb2.RequestImportResponse]  # type: ignore[assignment]
+    """Lets an import run soon, by itself: for webhooks. Several requests make one import."""
+    GetPolling: _aio.UnaryUnaryMultiCallable[_sync_pb2.GetPollingRequest, _sync_pb2.GetPollingResponse]  # type: ignore[assignment]
+    """Says how a workspace's remote is looked at, without asking the remote."""
     ReserveRecords: _aio.UnaryStreamMultiCallable[_sync_pb2.ReserveRecordsRequest, _sync_pb2.ReserveRecordsResponse]  # type: ignore[assignment]
     """Sets records aside for a publication and says what their files shall hold. Asked again with the
     same publication it gives the same answer. Called by pr.
     """
+    PreviewRecords: _aio.UnaryStreamMultiCallable[_sync_pb2.PreviewRecordsRequest, _sync_pb2.PreviewRecordsResponse]  # type: ignore[assignment]
+    """Says what ReserveRecords would answer, and what each file would change; nothing is set aside. Called by pr."""
     GetReservations: _aio.UnaryUnaryMultiCallable[_sync_pb2.GetReservationsRequest, _sync_pb2.GetReservationsResponse]  # type: ignore[assignment]
     """Says which records of a publication the target branch holds. Called by pr."""
     ReleaseRecords: _aio.UnaryUnaryMultiCallable[_sync_pb2.ReleaseRecordsRequest, _sync_pb2.ReleaseRecordsResponse]  # type: ignore[assignment]
@@ -236,6 +316,32 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the versions of a record, newest first."""
 
     @_abc_1.abstractmethod
+    def RestoreRecord(
+        self,
+        request: _sync_pb2.RestoreRecordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.RestoreRecordResponse, _abc.Awaitable[_sync_pb2.RestoreRecordResponse]]:
+        """Puts a record back to one of its versions: a new version with that content."""
+
+    @_abc_1.abstractmethod
+    def ExportRecords(
+        self,
+        request: _sync_pb2.ExportRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sync_pb2.ExportRecordsResponse], _abc.AsyncIterator[_sync_pb2.ExportRecordsResponse]]:
+        """Gives the content of all records of a selection, as they are at one moment."""
+
+    @_abc_1.abstractmethod
+    def LoadRecords(
+        self,
+        request_iterator: _MaybeAsyncIterator[_sync_pb2.LoadRecordsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.LoadRecordsResponse, _abc.Awaitable[_sync_pb2.LoadRecordsResponse]]:
+        """Adds and changes records by the lines of a file, all or none, or says what it would do. The first
+        message is the header.
+        """
+
+    @_abc_1.abstractmethod
     def RunImport(
         self,
         request: _sync_pb2.RunImportRequest,
@@ -270,6 +376,18 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads one run."""
 
     @_abc_1.abstractmethod
+    def UndoRun(
+        self,
+        request: _sync_pb2.UndoRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sync_pb2.UndoRunResponse], _abc.AsyncIterator[_sync_pb2.UndoRunResponse]]:
+        """Takes an import back: records, bases, conflicts, quarantine and what publications it had recognised as merged are as
+        they were. Only the newest import that is not undone can be (FAILED_PRECONDITION, reason NOT_NEWEST); refused with
+        NeedsPerson (reason "edited") where its records were edited, reserved or resolved since. Streams progress; the
+        last message carries a run of kind "undo".
+        """
+
+    @_abc_1.abstractmethod
     def ListConflicts(
         self,
         request: _sync_pb2.ListConflictsRequest,
@@ -294,12 +412,96 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         """Settles one conflict."""
 
     @_abc_1.abstractmethod
+    def ResolveConflicts(
+        self,
+        request: _sync_pb2.ResolveConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.ResolveConflictsResponse, _abc.Awaitable[_sync_pb2.ResolveConflictsResponse]]:
+        """Settles many conflicts alike, in one transaction, or says how many it would settle. One that cannot be settled
+        so stays open and stops no other.
+        """
+
+    @_abc_1.abstractmethod
+    def UndoResolution(
+        self,
+        request: _sync_pb2.UndoResolutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.UndoResolutionResponse, _abc.Awaitable[_sync_pb2.UndoResolutionResponse]]:
+        """Takes a person's resolution back: the conflict is open again, and its field what it was. Refused
+        (FAILED_PRECONDITION) once the record was edited or proposed.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMerge(
+        self,
+        request: _sync_pb2.GetMergeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.GetMergeResponse, _abc.Awaitable[_sync_pb2.GetMergeResponse]]:
+        """Explains the merge of a record's edits with what Git brought, field by field."""
+
+    @_abc_1.abstractmethod
     def ListQuarantine(
         self,
         request: _sync_pb2.ListQuarantineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sync_pb2.ListQuarantineResponse, _abc.Awaitable[_sync_pb2.ListQuarantineResponse]]:
         """Lists files that could not become records."""
+
+    @_abc_1.abstractmethod
+    def GetQuarantinedFile(
+        self,
+        request: _sync_pb2.GetQuarantinedFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.GetQuarantinedFileResponse, _abc.Awaitable[_sync_pb2.GetQuarantinedFileResponse]]:
+        """Reads one of them, with the text around the place that is wrong."""
+
+    @_abc_1.abstractmethod
+    def ListReviews(
+        self,
+        request: _sync_pb2.ListReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.ListReviewsResponse, _abc.Awaitable[_sync_pb2.ListReviewsResponse]]:
+        """Lists records to be reviewed by importance, then date: of the collections whose settings ask for review."""
+
+    @_abc_1.abstractmethod
+    def ReserveReview(
+        self,
+        request: _sync_pb2.ReserveReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.ReserveReviewResponse, _abc.Awaitable[_sync_pb2.ReserveReviewResponse]]:
+        """Reserves a record for the caller to review, for an hour: the first that nobody has taken when none is named."""
+
+    @_abc_1.abstractmethod
+    def ReleaseReview(
+        self,
+        request: _sync_pb2.ReleaseReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.ReleaseReviewResponse, _abc.Awaitable[_sync_pb2.ReleaseReviewResponse]]:
+        """Gives a reservation back."""
+
+    @_abc_1.abstractmethod
+    def ReviewRecord(
+        self,
+        request: _sync_pb2.ReviewRecordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.ReviewRecordResponse, _abc.Awaitable[_sync_pb2.ReviewRecordResponse]]:
+        """Says that a record may be published as it is, or why not. An edit afterwards makes it unreviewed again."""
+
+    @_abc_1.abstractmethod
+    def RequestImport(
+        self,
+        request: _sync_pb2.RequestImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.RequestImportResponse, _abc.Awaitable[_sync_pb2.RequestImportResponse]]:
+        """Lets an import run soon, by itself: for webhooks. Several requests make one import."""
+
+    @_abc_1.abstractmethod
+    def GetPolling(
+        self,
+        request: _sync_pb2.GetPollingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_pb2.GetPollingResponse, _abc.Awaitable[_sync_pb2.GetPollingResponse]]:
+        """Says how a workspace's remote is looked at, without asking the remote."""
 
     @_abc_1.abstractmethod
     def ReserveRecords(
@@ -310,6 +512,14 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets records aside for a publication and says what their files shall hold. Asked again with the
         same publication it gives the same answer. Called by pr.
         """
+
+    @_abc_1.abstractmethod
+    def PreviewRecords(
+        self,
+        request: _sync_pb2.PreviewRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sync_pb2.PreviewRecordsResponse], _abc.AsyncIterator[_sync_pb2.PreviewRecordsResponse]]:
+        """Says what ReserveRecords would answer, and what each file would change; nothing is set aside. Called by pr."""
 
     @_abc_1.abstractmethod
     def GetReservations(

@@ -93,6 +93,8 @@ def _places() -> None:
         sa.Column("branch", sa.Text, nullable=False),
         sa.Column("upstream_url", sa.Text, nullable=False),
         sa.Column("forge", sa.Text, nullable=False),
+        sa.Column("partial_clone", sa.Boolean, nullable=False),
+        sa.Column("poll_seconds", sa.Integer, nullable=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_workspaces"),
         sa.UniqueConstraint("tenant_id", "name", name="uq_workspaces_tenant_id_name"),

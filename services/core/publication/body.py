@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from services.core.publication.content import Action, PublishedRecord, authors_of, date_range
+from services.core.publication.content import Action, Override, PublishedRecord, authors_of, date_range
 from services.core.publication.escape import markdown
 
 MOST_RECORDS: Final = 200
@@ -21,9 +21,12 @@ _DONE: Final[dict[Action, str]] = {
 }
 
 
-def generated_body(publication_id: str, records: Sequence[PublishedRecord]) -> str:
-    """Give Markdown: counts, dates, records, quality, findings, conflicts settled, authors, the id."""
-    sections = [_summary(records), _table(records), _remarks(records), _authors(records)]
+def generated_body(publication_id: str, records: Sequence[PublishedRecord], override: Override | None = None) -> str:
+    """Give Markdown: counts, dates, records, quality, findings, review, conflicts settled, authors, the id.
+
+    ``override`` says who had records published that are not validated.
+    """
+    sections = [_summary(records), _table(records), _remarks(records), _review(records, override), _authors(records)]
     sections.append(f"Published by Lockstep as `{publication_id}`.")
     return "\n\n".join(section for section in sections if section)
 
@@ -81,6 +84,22 @@ def _remarks(records: Sequence[PublishedRecord]) -> str:
     if left:
         lines.append(f"- … and {left:,} more")
     return "**Validation**\n\n" + "\n".join(lines)
+
+
+def _review(records: Sequence[PublishedRecord], override: Override | None) -> str:
+    """Say what reviewers made of the records, where their collections ask for review."""
+    asked = [record for record in records if record.review]
+    others = [record for record in asked if record.review != "validated"]
+    if not asked:
+        return ""
+    lines = [f"- {len(asked) - len(others)} of {len(asked)} validated"]
+    if others:
+        named = ", ".join(f"{markdown(record.record_id, 60)} ({record.review})" for record in others[:MOST_REMARKS])
+        left = len(others) - MOST_REMARKS
+        lines.append(f"- **Not validated**: {named}{f' and {left:,} more' if left > 0 else ''}")
+    if others and override:
+        lines.append(f"- **Overridden** by {markdown(override.by, 80)}: {markdown(override.reason, 500)}")
+    return "**Review**\n\n" + "\n".join(lines)
 
 
 def _authors(records: Sequence[PublishedRecord]) -> str:

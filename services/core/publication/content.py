@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Action: TypeAlias = Literal["create", "update", "rename", "delete"]
+# How far a record's review had come when it was published; empty where its collection asks for none.
+ReviewName: TypeAlias = Literal["", "unreviewed", "reserved", "validated", "rejected"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,14 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class Override:
+    """Who had records published that are not validated, and why."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class PublishedRecord:
     """One record of a publication. ``quality`` is from 0 to 10, None where there are no rules."""
 
@@ -40,6 +50,7 @@ class PublishedRecord:
     authors: tuple[Author, ...] = ()
     conflicts_settled: int = 0
     merged: bool = False
+    review: ReviewName = ""
 
 
 def authors_of(records: Iterable[PublishedRecord]) -> list[Author]:

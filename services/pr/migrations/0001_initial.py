@@ -62,10 +62,14 @@ def _publications() -> None:
         sa.Column("records_count", sa.BigInteger, nullable=False),
         sa.Column("merged_count", sa.BigInteger, nullable=False),
         sa.Column("forge_merged_at", sa.BigInteger, nullable=False),
+        sa.Column("looks", sa.BigInteger, nullable=False),
         sa.Column("merger_name", sa.Text, nullable=False),
         sa.Column("merger_email", sa.Text, nullable=False),
         sa.Column("merge_time", sa.BigInteger, nullable=False),
         sa.Column("merge_oid", sa.String(64), nullable=False),
+        sa.Column("review_override", sa.Text, nullable=False),
+        sa.Column("awaiting_review", sa.JSON, nullable=False),
+        sa.Column("expected_revision", sa.BigInteger, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("needs_person", sa.Boolean, nullable=False),
         sa.UniqueConstraint("tenant_id", "request_id", name="publications_request"),
@@ -97,6 +101,7 @@ def _items() -> None:
         sa.Column("remarks", sa.JSON, nullable=False),
         sa.Column("authors", sa.JSON, nullable=False),
         sa.Column("conflicts_settled", sa.Integer, nullable=False),
+        sa.Column("review", sa.String(16), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "publication_id", "position"),
     )
 

@@ -33,6 +33,40 @@ def test_a_workspace_is_read_by_id_by_name_and_as_the_only_one(world: World) -> 
         assert get(world, admin.metadata, name) == made
 
 
+def test_a_partial_clone_is_asked_for_at_first_or_later(world: World) -> None:
+    """Off unless it is asked for; the git service is told; other changes leave it as it is."""
+    admin = world.tenant("team")
+    assert world.workspace(admin, "whole").partial_clone is False
+    request = pb.CreateWorkspaceRequest(name="part", repository_url="https://github.com/t/p.git", partial_clone=True)
+    made = world.stub.CreateWorkspace(request, metadata=admin.metadata).workspace
+    service = world.service("git", admin.tenant_id)
+    assert resolve(world, service, made.id).workspace.partial_clone is True
+    for change, then in (({"branch": "next"}, True), ({"partial_clone": False}, False)):
+        update = pb.UpdateWorkspaceRequest(workspace="part", **change)
+        world.stub.UpdateWorkspace(update, metadata=admin.metadata)
+        assert resolve(world, service, made.id).workspace.partial_clone is then
+
+
+def test_a_workspace_may_have_its_own_interval_of_polling(world: World) -> None:
+    """Unset is as the installation has it; 0 is never; what is too short to be fair is refused."""
+    admin = world.tenant("team")
+    assert not world.workspace(admin, "usual").HasField("poll_seconds")
+    url = "https://github.com/t/p.git"
+    made = pb.CreateWorkspaceRequest(name="own", repository_url=url, poll_seconds=300)
+    assert world.stub.CreateWorkspace(made, metadata=admin.metadata).workspace.poll_seconds == 300
+    for change, then in (({"branch": "next"}, 300), ({"poll_seconds": 0}, 0), ({"poll_seconds": 5}, 5)):
+        update = pb.UpdateWorkspaceRequest(workspace="own", **change)
+        assert world.stub.UpdateWorkspace(update, metadata=admin.metadata).workspace.poll_seconds == then
+        assert get(world, admin.metadata, "own").poll_seconds == then
+    for wrong in (1, 4, 10_000_000):
+        with pytest.raises(InvalidInputError, match="no interval"):
+            world.stub.UpdateWorkspace(
+                pb.UpdateWorkspaceRequest(workspace="own", poll_seconds=wrong), metadata=admin.metadata
+            )
+    usual = pb.UpdateWorkspaceRequest(workspace="own", poll_seconds=-1)
+    assert not world.stub.UpdateWorkspace(usual, metadata=admin.metadata).workspace.HasField("poll_seconds")
+
+
 def test_a_name_that_leads_nowhere_tells_the_way(world: World) -> None:
     """Without workspaces the remedy is to add one; with some, to name one."""
     admin = world.tenant("team")

@@ -62,7 +62,11 @@ def test_a_pull_says_what_it_did_in_stable_keys(lockstep: Lockstep, workspace: s
         "excluded": 0,
         "commit": commit,
     }
-    assert lockstep("git-pull", workspace, "--plan", "--json").json == expected
+    planned = lockstep("git-pull", workspace, "--plan", "--json").json
+    # A plan also says its name and what it would do to each record.
+    assert planned.pop("plan") == f"{commit}@{planned.pop('revision')}"
+    assert {change["record"]: change["kind"] for change in planned.pop("changes")} == {"a": "update", "e": "create"}
+    assert planned == expected
     assert lockstep("records", "list", "-w", workspace, "--json").json["total"] == 3
     done = lockstep("git-pull", workspace, "--json")
     assert done.json == expected

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -72,6 +73,23 @@ def test_a_command_without_a_server_starts_what_it_needs(
     (data / "admin-token").chmod(0o644)
     assert main(["doctor"]) == 1
     assert f"chmod 600 {data}/admin-token" in capfd.readouterr().out
+
+
+def test_doctor_misses_ssh_and_says_how_to_get_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who has https remotes alone does not need it: a warning, no failure."""
+    assert not data.exists()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    found = shutil.which("git")
+    assert found
+    (programs / "git").symlink_to(found)
+    monkeypatch.setenv("PATH", str(programs))
+    main(["doctor", "--json"])
+    checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)["checks"]}
+    assert checks["git"]["level"] == "ok"
+    assert (checks["ssh"]["level"], checks["ssh"]["mend"]) == ("warn", "apt-get install openssh-client")
 
 
 def test_the_data_folder_is_named_before_or_after_the_command(

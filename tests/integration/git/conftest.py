@@ -41,9 +41,16 @@ class KnownWorkspaces:
         self.forgotten += 1
 
     def put(
-        self, url: str, *, branch: str = "main", push_url: str = "", token: str = "", workspace: str = WORKSPACE
+        self,
+        url: str,
+        *,
+        branch: str = "main",
+        push_url: str = "",
+        token: str = "",
+        workspace: str = WORKSPACE,
+        partial_clone: bool = False,
     ) -> None:
-        address = RemoteAddress(url, push_url or url, branch, "tester", Token(token))
+        address = RemoteAddress(url, push_url or url, branch, "tester", Token(token), partial_clone=partial_clone)
         self.known[TENANT, workspace] = address
 
 

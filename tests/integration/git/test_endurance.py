@@ -55,9 +55,8 @@ def test_nothing_is_left_by_many_operations(launch: Launcher, bare: Path, count:
         return stub.CreateCommit(iter(parts), metadata=META)
 
     def cancel() -> None:
-        running = stub.ReadBlobs(
-            iter([git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=blobs * 500)]), metadata=META
-        )
+        request = git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=blobs * 500)
+        running = stub.ReadBlobs(request, metadata=META)
         next(running)
         running.cancel()
 
@@ -76,9 +75,7 @@ def test_nothing_is_left_by_many_operations(launch: Launcher, bare: Path, count:
         lambda: read(b"README.md"),
         lambda: read(b"nothing"),
         lambda: read(b"../x"),
-        lambda: list(
-            stub.ReadBlobs(iter([git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=blobs)]), metadata=META)
-        ),
+        lambda: list(stub.ReadBlobs(git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=blobs), metadata=META)),
         lambda: list(
             stub.ListChangedPaths(
                 git_pb2.ListChangedPathsRequest(workspace_id=WORKSPACE, old_oid=older, new_oid=head), metadata=META

@@ -70,7 +70,7 @@ def test_any_damaged_file_is_mended(service: Service, remote: Path, pattern: str
     service.servicer.parts.pool.evict(mirror)
     uses: list[Callable[[], object]] = [
         lambda: stub.ReadFile(read, metadata=META),
-        lambda: stub.ReadBlobs(iter([blobs]), metadata=META),
+        lambda: stub.ReadBlobs(blobs, metadata=META),
         lambda: changed(stub, older, head),
         lambda: stub.ListCommits(listed, metadata=META),
         lambda: stub.GetStatus(status, metadata=META),
@@ -98,9 +98,8 @@ def test_a_mirror_that_vanishes_under_a_reader(service: Service, remote: Path) -
     blob = git(remote, "rev-parse", "main:README.md")
     for _ in range(5):
         shutil.rmtree(service.mirror())
-        answers = stub.ReadBlobs(
-            iter([git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[blob] * 2000)] * 3), metadata=META
-        )
+        request = git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[blob] * 6000)
+        answers = stub.ReadBlobs(request, metadata=META)
         assert columns.blobs(answers) == [(10, b"version 2\n")] * 6000
     assert fetch(stub).new_oid == head
 

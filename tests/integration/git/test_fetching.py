@@ -106,7 +106,7 @@ def test_a_lost_object_is_mended_by_its_reader_or_the_next_fetch(service: Servic
 
     def read() -> git_pb2.ReadBlobsResponse:
         request = git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[blob])
-        (answer,) = stub.ReadBlobs(iter([request]), metadata=META)
+        (answer,) = stub.ReadBlobs(request, metadata=META)
         return answer
 
     lose()
@@ -204,7 +204,7 @@ def test_a_spoilt_pack_is_no_lasting_harm(service: Service, remote: Path) -> Non
     again()
     assert len(next(stub.ListChangedPaths(paths, metadata=META)).statuses) == 4
     again()
-    assert next(stub.ReadBlobs(iter([blobs]), metadata=META)).data == b"version 2\n"
+    assert next(stub.ReadBlobs(blobs, metadata=META)).data == b"version 2\n"
     again()
     assert commit(stub, head, {b"records/r0.json": b"x"}).commit_oid
     again()

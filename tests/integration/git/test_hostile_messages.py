@@ -205,7 +205,7 @@ def test_more_than_a_command_line_holds_is_refused(service: Service, known: dict
     blobs = git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[known["oids"]] * 20_000)
     assert outcome(lambda: stub.ListRemoteRefs(patterns, metadata=META)) == "InvalidInputError"
     assert outcome(lambda: stub.ListChangedPaths(folders, metadata=META)) == "InvalidInputError"
-    assert outcome(lambda: stub.ReadBlobs(iter([blobs]), metadata=META)) == "InvalidInputError"
+    assert outcome(lambda: stub.ReadBlobs(blobs, metadata=META)) == "InvalidInputError"
 
 
 def test_names_that_are_in_each_other_s_way_are_told(service: Service, known: dict[str, str]) -> None:

@@ -2,8 +2,9 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from protos.git.v1 import git_pb2
 from services.core import errors
+from services.git import transfer
 from services.git.remotes import Policy
 from tests.integration.git.conftest import META, WORKSPACE, Service, fetch
 from tests.standins.git_http import GitHost, Misbehaviour, git
@@ -129,9 +131,9 @@ def test_each_question_is_judged_anew(strict: Service, names: Names) -> None:
     assert names.asked == [HOST, HOST]
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
+@pytest.mark.parametrize("after", [0, 1, 2])
 def test_redirects_are_not_followed(service: Service, host: GitHost, canary: str, tmp_path: Path, after: int) -> None:
-    """Whatever request is redirected, the other host hears nothing, least of all the token."""
+    """Whichever of the three requests is redirected, the other host hears nothing, least of all the token."""
     other = GitHost(tmp_path / "remotes", canary).start()
     service.workspaces.put(f"{host.url}/records.git", token=canary)
     host.wrong = Misbehaviour(after, location=other.url)
@@ -231,3 +233,97 @@ def test_no_address_starts_anything(start: Callable[..., Service], tmp_path: Pat
         assert refused.value.remedy
     assert not marker.exists()
     assert not service.mirror().exists()
+
+
+class Endless(http.server.BaseHTTPRequestHandler):
+    """A host that lists branches for as long as anybody listens, in git's older protocol or its newer one."""
+
+    protocol_version = "HTTP/1.1"
+    newer = False
+
+    def do_GET(self) -> None:
+        """Say what it can, and go on."""
+        self._begin("advertisement")
+        service = packet(b"# service=git-upload-pack\n") + b"0000"
+        if self.newer:
+            self._send(service + packet(b"version 2\n") + packet(b"ls-refs\n") + packet(b"fetch\n") + b"0000")
+            self._send(b"")
+            return
+        self._send(service + packet(b"%040x refs/heads/main\0agent=x\n" % 1))
+        self._list()
+
+    def do_POST(self) -> None:
+        """Answer every question with branches."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._begin("result")
+        self._list()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def _begin(self, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def _list(self) -> None:
+        number = 0
+        while True:
+            lines = [b"%040x refs/heads/%s%09d\n" % (1, b"x" * 200, number + n) for n in range(1000)]
+            number += len(lines)
+            try:
+                self._send(b"".join(map(packet, lines)))
+            except OSError:
+                self.close_connection = True
+                return
+
+    def _send(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+def packet(line: bytes) -> bytes:
+    """Give a line as git's protocol sends it."""
+    return b"%04x%s" % (len(line) + 4, line)
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["protocol 0", "protocol 2"])
+def test_a_remote_that_lists_branches_without_end_is_left(start: Callable[..., Service], *, newer: bool) -> None:
+    """What git keeps of a list is bounded, whoever asks for it; the error says so long before the deadline."""
+    service = start(replace(Policy.standalone(), remote_memory_bytes=64 * 1024 * 1024))
+    handler = type("Handler", (Endless,), {"newer": newer})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    service.workspaces.put(f"http://127.0.0.1:{server.server_port}/x.git")
+    stub = service.stub()
+    calls: list[Callable[[], object]] = [
+        lambda: fetch(stub),
+        lambda: stub.ListRemoteRefs(git_pb2.ListRemoteRefsRequest(workspace_id=WORKSPACE), metadata=META),
+        lambda: stub.ListTags(git_pb2.ListTagsRequest(workspace_id=WORKSPACE), metadata=META),
+    ]
+    try:
+        for call in calls:
+            began = time.monotonic()
+            with pytest.raises(errors.StateError) as refused:
+                call()
+            assert refused.value.reason == "TOO_MANY_REFS"
+            assert time.monotonic() - began < 30
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_list_that_is_too_long_for_the_service_is_refused(
+    service: Service, remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository with more branches than fit: a typed error, and shorter lists are given still."""
+    stub = service.stub()
+    fetch(stub)
+    for number in range(20):
+        git(remote, "update-ref", f"refs/heads/b{number}", "main")
+    monkeypatch.setattr(transfer, "LISTED_BYTES", 1000)
+    with pytest.raises(errors.StateError) as refused:
+        stub.ListRemoteRefs(git_pb2.ListRemoteRefsRequest(workspace_id=WORKSPACE), metadata=META)
+    assert refused.value.reason == "TOO_MANY_REFS"
+    assert fetch(stub).cloned is False

@@ -11,7 +11,8 @@ import pytest
 
 from protos.git.v1 import git_pb2
 from services.core import errors
-from tests.integration.git.conftest import META, WORKSPACE, Service, fetch
+from services.git import objects
+from tests.integration.git.conftest import META, WORKSPACE, Service, commit_file, fetch
 from tests.integration.git.hostile import outcome
 from tests.integration.git.test_reading import changed, raw_commit, read
 from tests.integration.git.test_writing import ADA, commit, push
@@ -378,3 +379,27 @@ def test_nothing_is_checked_out_anywhere(service: Service, remote: Path) -> None
     commit(stub, head, {b"canary-file-2.json": b"1"})
     found = subprocess.run(["find", service.data, "-name", "*canary-file*"], capture_output=True, check=True).stdout
     assert found == b""
+
+
+def test_a_folder_that_does_not_fit_into_memory_is_named(
+    service: Service, remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tree object beyond the bound is not read whole by anything that reads trees; the rest of the repository is."""
+    work = remote.parent / "records-work"
+    (work / "wide").mkdir()
+    for number in range(60):
+        (work / "wide" / f"f{number:04d}").touch()
+    head = commit_file(remote, "wide/f0000", "x")
+    stub = service.stub()
+    fetch(stub)
+    monkeypatch.setattr(objects, "MOST_BYTES", 1000)
+    for reading in (
+        lambda: file(stub, head, b"wide/f0000"),
+        lambda: commit(stub, head, {b"wide/f0001": b"y"}),
+    ):
+        with pytest.raises(errors.StateError) as refused:
+            reading()
+        assert refused.value.reason == "BAD_OBJECTS"
+        assert "bytes" in str(refused.value)
+    assert file(stub, head, b"records/r1.json").content
+    assert commit(stub, head, {b"records/r1.json": b"y"}).commit_oid

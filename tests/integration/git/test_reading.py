@@ -1,11 +1,9 @@
 """Reading: status, refs, changed paths, blobs, files, history."""
 
-import hashlib
 import os
-import queue
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +14,9 @@ from services.runtime.identity import Role
 from tests.integration.git import columns
 from tests.integration.git.conftest import META, WORKSPACE, Service, commit_file, fetch, processes_at
 from tests.standins.git_http import git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ODD_NAMES = [
     b"new\nline.json",
@@ -51,9 +52,8 @@ def changed(
 
 def read(stub: git_pb2_grpc.GitServiceStub, *batches: list[str], limit: int = 0) -> list[tuple[int, bytes]]:
     """Stream blobs; give size and content of each."""
-    requests = [git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=batches[0], max_blob_bytes=limit)]
-    requests += [git_pb2.ReadBlobsRequest(oids=batch) for batch in batches[1:]]
-    answers = list(stub.ReadBlobs(iter(requests), metadata=META))
+    requests = [git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=one, max_blob_bytes=limit) for one in batches]
+    answers = [answer for request in requests for answer in stub.ReadBlobs(request, metadata=META)]
     assert all(answer.ByteSize() <= 1024 * 1024 for answer in answers)
     return columns.blobs(answers, *([limit] if limit else []))
 
@@ -189,26 +189,6 @@ def test_many_blobs_pass_through_the_pipes(service: Service, remote: Path) -> No
     ]
 
 
-def test_a_dialogue_of_single_blobs_needs_no_end_of_requests(service: Service, remote: Path) -> None:
-    """An answer comes as soon as its request does; a client may ask on from there."""
-    stub = service.stub()
-    head = fetch(stub).new_oid
-    blobs = [change.new_blob for change in changed(stub, "", head)]
-    asked: queue.Queue[str] = queue.Queue()
-    asked.put(blobs[0])
-
-    def ask() -> Iterator[git_pb2.ReadBlobsRequest]:
-        while oid := asked.get(timeout=20):
-            yield git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=[oid])
-
-    answered = []
-    for answer in stub.ReadBlobs(ask(), metadata=META):
-        answered += columns.blobs([answer])
-        asked.put([*blobs, ""][len(answered)])
-    names = [hashlib.sha1(b"blob %d\0" % size + data, usedforsecurity=False).hexdigest() for size, data in answered]
-    assert names == blobs
-
-
 def test_a_file_is_read_at_a_commit(service: Service, remote: Path) -> None:
     """Content, blob and mode; a folder, a missing file and a missing commit are named as such."""
     stub = service.stub()
@@ -326,7 +306,7 @@ def test_a_cancelled_read_ends_its_process(service: Service, remote: Path) -> No
     stub = service.stub()
     fetch(stub)
     oids = [change.new_blob for change in changed(stub, "", head, b"many")]
-    answers = stub.ReadBlobs(iter([git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=oids)]), metadata=META)
+    answers = stub.ReadBlobs(git_pb2.ReadBlobsRequest(workspace_id=WORKSPACE, oids=oids), metadata=META)
     next(answers)
     answers.cancel()
     deadline = time.monotonic() + 10

@@ -20,6 +20,7 @@ from services.git.remotes import Policy
 from tests.integration.git.conftest import META, TENANT, WORKSPACE, Service, commit_file, fetch
 from tests.integration.git.test_writing import commit
 from tests.standins.git_http import git
+from tests.standins.names import Names
 from tests.standins.ssh_host import SshHost, make_key
 
 
@@ -219,6 +220,32 @@ def test_ssh_connects_to_the_address_that_was_judged_and_knows_the_host_by_its_n
     monkeypatch.setattr(socket, "getaddrinfo", answered)
     monkeypatch.setattr(addresses, "is_public", lambda _: True)
     assert fetch(service.stub()).new_oid == git(bare, "rev-parse", "main")
+
+
+@pytest.mark.parametrize("found", [["127.0.0.9", "127.0.0.1"], ["::1", "127.0.0.9", "127.0.0.1"], ["127.0.0.1"]])
+def test_every_address_of_a_host_is_tried(
+    start: Callable[..., Service],
+    bare: Path,
+    ssh_host: SshHost,
+    monkeypatch: pytest.MonkeyPatch,
+    found: list[str],
+) -> None:
+    """Where nobody answers at the first ones, ssh goes to the next; the host is held to its keys all the same."""
+    service = start(Policy(allowed_protocols=frozenset({"ssh"})))
+    put(service, ssh_host.url(bare).replace("127.0.0.1", "forge.invalid"), ssh_host)
+    address = service.workspaces.known[TENANT, WORKSPACE]
+    known = ssh_host.known_hosts.replace("127.0.0.1", "forge.invalid")
+    Names(monkeypatch).put("forge.invalid", found)
+    monkeypatch.setattr(addresses, "is_public", lambda _: True)
+    with pytest.raises(errors.StateError) as refused:
+        fetch(service.stub())
+    assert refused.value.reason == "HOST_KEY"
+    change(service, address, known_hosts=known)
+    assert fetch(service.stub()).new_oid == git(bare, "rev-parse", "main")
+    ssh_host.stop()
+    with pytest.raises(errors.UnavailableError) as silent:
+        fetch(service.stub())
+    assert silent.value.reason == "NO_NETWORK"
 
 
 def test_a_call_that_ends_early_leaves_no_ssh_behind(

@@ -143,3 +143,57 @@ def test_the_only_process_need_not_wait_for_leases(bench: Bench) -> None:
     assert bench.queue.claim({"k"}) is not None
     bench.queue.take_over()
     assert bench.queue.claim({"k"}) is not None
+
+
+def due_in(bench: Bench, key: str) -> float:
+    """Give in how many seconds a job is due."""
+    with bench.database.read(TENANT) as tx:
+        found = bench.queue.waiting(tx, TENANT, key)
+    assert found is not None
+    return found.run_at - bench.clock.now
+
+
+def hasten(bench: Bench, key: str, delay: float) -> None:
+    """Make a job due soon."""
+    with bench.database.begin(TENANT) as tx:
+        bench.queue.hasten(tx, TENANT, key, delay)
+
+
+def test_a_hastened_job_comes_earlier_and_once(bench: Bench) -> None:
+    """Asked for again and again it is neither put off nor done more than once."""
+    bench.put("a", delay=100)
+    hasten(bench, "a", 2)
+    bench.clock.now += 1
+    hasten(bench, "a", 2)
+    assert due_in(bench, "a") == 1
+    bench.clock.now += 1
+    job = bench.queue.claim({"k"})
+    assert job is not None
+    bench.queue.again(job, delay=100)
+    assert due_in(bench, "a") == 100
+    assert bench.rows() == 1
+
+
+def test_a_job_hastened_while_it_runs_runs_once_more(bench: Bench) -> None:
+    """What was asked for after it had begun is not lost; a pause that is shorter still counts."""
+    bench.put("a")
+    for pause, expected in ((100, 2), (1, 1)):
+        job = bench.queue.claim({"k"})
+        assert job is not None
+        bench.clock.now += 1
+        hasten(bench, "a", 2)
+        assert bench.another().claim({"k"}) is None
+        bench.queue.again(job, delay=pause, error="it failed")
+        assert due_in(bench, "a") == expected
+        bench.clock.now += expected
+
+
+def test_a_start_without_hurry_takes_up_only_what_was_begun(bench: Bench) -> None:
+    """Jobs of other workspaces keep their time."""
+    bench.put("a")
+    bench.put("b", "w2", delay=100)
+    assert bench.queue.claim({"k"}) is not None
+    bench.queue.take_over(hurry=False)
+    again = bench.queue.claim({"k"})
+    assert again is not None
+    assert (again.key, due_in(bench, "b")) == ("a", 100)

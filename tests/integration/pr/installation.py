@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -148,7 +149,7 @@ class Installation:
         self.running.stop(0)
         self.database.close()
 
-    def create(self, *record_ids: str, **more: str) -> pr_pb2.Publication:
+    def create(self, *record_ids: str, **more: Any) -> pr_pb2.Publication:
         """Publish records of the workspace w1."""
         request = pr_pb2.CreatePublicationRequest(workspace_id="w1", record_ids=record_ids, **more)
         return self.stub.CreatePublication(request, metadata=as_tenant(TENANT), timeout=SECONDS).publication

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from protos.pr.v1 import pr_pb2
+from services.core.errors import MovedError
 from services.runtime.clients import as_tenant
 from services.runtime.context import Call, enter
 from tests.fakes.forge import FakeForge
@@ -142,3 +143,32 @@ def test_two_processes_publish_each_publication_once(install: Install, world: Wo
     numbers = Counter(first.until(one, OPENED).pr_number for one in ids)
     assert numbers == Counter(range(1, 7))
     assert world.calls["CreateCommit"] == world.calls["Push"] == 6
+
+
+def test_a_plan_that_does_not_hold_after_a_crash_is_given_up(install: Install, world: World) -> None:
+    """What was to be published only as planned is not published otherwise later, nor tried for ever."""
+    first = install(checkpoint=Killer("reserve:before"), start=False)
+    target = world.branches["main"]
+    request = pr_pb2.CreatePublicationRequest(
+        workspace_id="w1", request_id="r1", expected_target_oid=target, expected_revision=7
+    )
+    in_process(first, "CreatePublication", request)
+    world.fail("ReserveRecords", MovedError("the plan was made for revision 7", reason="PLAN_MOVED"))
+    second = restart(install)
+    [made] = second.stub.ListPublications(pr_pb2.ListPublicationsRequest(), metadata=as_tenant(TENANT)).publications
+    failed = second.until(made.id, pr_pb2.PUBLICATION_STATE_FAILED)
+    assert "revision 7" in failed.error
+    assert list(world.pending) == ["fire"]
+
+
+def test_a_target_branch_that_moved_leaves_no_publication(install: Install, world: World) -> None:
+    """The commit that a plan names is asked of the remote before anything is set aside."""
+    pr = install()
+    old = world.branches["main"]
+    world.commit_to("main", {b"other": b"x"})
+    with pytest.raises(MovedError, match="which is at") as refused:
+        pr.create(expected_target_oid=old)
+    assert refused.value.reason == "PLAN_MOVED"
+    assert not pr.stub.ListPublications(pr_pb2.ListPublicationsRequest(), metadata=as_tenant(TENANT)).publications
+    assert list(world.pending) == ["fire"]
+    assert pr.create(expected_target_oid=world.branches["main"]).records_count == 1

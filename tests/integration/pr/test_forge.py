@@ -132,6 +132,20 @@ def test_a_reviewers_own_text_stays(pr: Installation, world: World, forge: FakeF
     assert world.calls["update_pull_request"] == 1
 
 
+def test_what_a_reviewer_writes_during_an_import_stays(pr: Installation, world: World, forge: FakeForge) -> None:
+    """The text is read again before it is rewritten: the import between may have taken minutes."""
+    world.edit("flood", b"2")
+    made = pr.until(pr.create().id, OPENED)
+    body = forge.pull_requests[made.pr_number].body
+    world.commit_to("main", {b"fire.json": b'{"title": 1}'})
+    world.during("RunImport", lambda: forge.change(made.pr_number, title="Reviewed", body=f"{body}\n\nOne to go."))
+    pr.refresh(made.id)
+    seen = pr.get(made.id)
+    assert (seen.title, seen.merged_count) == ("Reviewed", 1)
+    assert seen.body.endswith("\n\nOne to go.")
+    assert forge.pull_requests[made.pr_number].title == "Reviewed"
+
+
 def test_an_import_that_waits_for_a_person_settles_nothing(pr: Installation, world: World, forge: FakeForge) -> None:
     """The brake's error is shown on the publication and given to who asks; nothing is released meanwhile."""
     made = pr.until(pr.create().id, OPENED)

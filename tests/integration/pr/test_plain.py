@@ -119,6 +119,18 @@ def test_one_request_id_makes_one_publication(install: Install, world: World) ->
         pr.create(request_id="r1", title="Other")
 
 
+def test_an_override_of_the_review_is_part_of_the_request(install: Install, world: World) -> None:
+    """It is kept with the publication; the same request id with another reason is another request."""
+    pr = install()
+    first = pr.create(request_id="r1", override_review=" it is urgent ")
+    assert pr.get(first.id).review_override == "it is urgent"
+    assert pr.create(request_id="r1", override_review="it is urgent").id == first.id
+    with pytest.raises(InvalidInputError, match="another request"):
+        pr.create(request_id="r1")
+    with pytest.raises(InvalidInputError, match="too long"):
+        pr.create(override_review="x" * 501)
+
+
 def test_creations_deletions_and_renames_travel(install: Install, world: World) -> None:
     """Each kind of change reaches the tree; a path that one record leaves and another takes is written."""
     world.edit("flood", b"", delete=True)
@@ -196,6 +208,27 @@ def test_a_lost_mirror_gets_its_commit_again(install: Install, world: World) -> 
     world.mirror.discard(made.commit_oid)
     assert pr.merge(made.id).publication.state == MERGED
     assert world.calls["CreateCommit"] == 2
+
+
+@pytest.mark.parametrize("key", ["", "another"], ids=["same key", "another signing key"])
+def test_a_commit_that_is_lost_before_its_push_is_made_anew(install: Install, world: World, key: str) -> None:
+    """Signed with another key it has another name: one branch and one commit come of it all the same."""
+    lost: list[str] = []
+
+    def checkpoint(name: str) -> None:
+        if name == "push:before" and not lost:
+            (oid,) = world.kept.values()
+            lost.append(oid)
+            world.mirror.discard(oid)
+            world.signing_key = key
+
+    pr = install(checkpoint=checkpoint)
+    made = pr.until(pr.create().id, OPENED)
+    assert (made.commit_oid == lost[0]) is (not key)
+    assert {name: oid for name, oid in world.branches.items() if name != "main"} == {made.branch: made.commit_oid}
+    assert world.commits[made.commit_oid].parents == (world.branches["main"],)
+    assert world.calls["CreateCommit"] == 2
+    assert pr.merge(made.id).publication.state == MERGED
 
 
 def test_roles_and_tenants_are_kept_apart(install: Install, world: World) -> None:

@@ -31,7 +31,7 @@ class MemoryGit(GitClient):
     trees: dict[str, Tree] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
 
-    def commit(self, workspace: str, tree: Tree) -> str:
+    def commit(self, workspace: str, tree: Tree, *, merge: bool = False) -> str:
         """Make a tree the target branch; give its commit."""
         text = repr((workspace, len(self.trees), sorted(tree.items())))
         oid = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -9,7 +9,7 @@ from protos.sync.v1 import sync_pb2
 from services.core.importing import as_object
 from services.core.merge import MISSING, changed, merge
 from services.core.values import dumps, loads
-from tests.integration.sync.contents import all_numbers, at, fresh_file, numbers, parse, put, with_field, write
+from tests.integration.sync.contents import all_numbers, at, fresh_file, held, numbers, parse, put, with_field, write
 from tests.integration.sync.memory_git import Tree
 from tests.integration.sync.watched import REFUSALS, Watched
 
@@ -122,6 +122,19 @@ class Model(Watched):
         if done:
             self.removed = {(one, v) for one, v in self.removed if one != conflict.record_id}
 
+    def take_back(self, a: int, b: int, c: int) -> None:
+        """Take a resolution back, where that is allowed: what it gave up is watched again."""
+        every = sync_pb2.ConflictFilter(state="any")
+        request = sync_pb2.ListConflictsRequest(workspace_id=self.workspace, filter=every, page_size=1000)
+        settled = [conflict for conflict in self.person.ListConflicts(request).conflicts if conflict.resolved_by]
+        if not settled:
+            return
+        before = held(self.rows())
+        chosen = settled[-1 - a % min(len(settled), 4)]
+        undo = sync_pb2.UndoResolutionRequest(workspace_id=self.workspace, conflict_id=chosen.id)
+        if self._user(lambda: self.person.UndoResolution(undo)):
+            self.live |= held(self.rows()) - before - self._numbers_in_git()
+
     def publish(self, a: int, b: int, c: int) -> None:
         """Set all pending records aside, or one."""
         pending = [row for row in self.rows() if row.state == sync_pb2.SYNC_STATE_PENDING]
@@ -140,7 +153,18 @@ class Model(Watched):
     # --- others, in Git
 
     def merge(self, a: int, b: int, c: int) -> None:
-        """Merge a publication: as it is, with more, in part, or changed by a reviewer."""
+        """Merge a publication with a merge commit: as it is, with more, in part, or changed by a reviewer."""
+        self._land(a, b, c, "merge")
+
+    def squash(self, a: int, b: int, c: int) -> None:
+        """Merge a publication as one commit of its own."""
+        self._land(a, b, c, "squash")
+
+    def rebase(self, a: int, b: int, c: int) -> None:
+        """Merge a publication as commits, a file each; Lockstep may look at any of them."""
+        self._land(a, b, c, "rebase")
+
+    def _land(self, a: int, b: int, c: int, how: str) -> None:
         if not self.publications:
             return
         publication = self.publications[a % len(self.publications)]
@@ -155,9 +179,13 @@ class Model(Watched):
             elif way in (4, 5) and content is not None:
                 new = self._reviewed(path, publication.base.get(path), content, way)
             put(tree, path, new)
+            if how == "rebase":
+                self._commit(dict(tree))
+                if (a + index) % 3 == 0:
+                    self.pull()
         if b % 6 == 1:
             tree = self._edited(tree, c, a)
-        self._commit(tree)
+        self._commit(tree, merge=how == "merge")
         if b % 2:
             self.pull()
 
@@ -256,6 +284,27 @@ class Model(Watched):
             self.pull()
             assert self.rows() == before
 
+    def undo_import(self, a: int, b: int, c: int) -> None:
+        """Undo imports: the newest, or one just made, after which everything is as before; perhaps make it anew."""
+        if a % 2:
+            for _ in range(1 + b % 3):
+                if not self.undo_newest():
+                    return
+            return
+        before = self.everything()
+        if not self.pull().id:
+            return
+        after = self.everything()
+        assert self.undo_newest(), "nobody was there, and yet something was touched since"
+        assert self.everything() == before
+        if b % 2:
+            self.pull()
+            assert self.everything() == after
+
+    def crash(self, a: int, b: int, c: int) -> None:
+        """Die at one of the next statements, be it of a look or of a write; whoever asked asks again."""
+        self.cut((a * 7 + b) % 90)
+
     def configure(self, a: int, b: int, c: int) -> None:
         """Change the collection's settings while edits are pending."""
         if a % 3 == 0:
@@ -276,7 +325,7 @@ class Model(Watched):
         if now is None or mine is None:
             return now
         parsed = [parse("x.json", one) or {} for one in (base or b"", mine, now)]
-        return fresh_file("x.json", merge(*parsed).value) if all(map(parsed.__getitem__, (1, 2))) else now
+        return fresh_file("x.json", merge(parsed[0], parsed[1], parsed[2]).value) if parsed[1] and parsed[2] else now
 
     def _reviewed(self, path: str, base: bytes | None, content: bytes, way: int) -> bytes:
         old, new = (parse(path, base) if base else {}) or {}, parse(path, content) or {}

@@ -46,12 +46,11 @@ def test_every_file_is_accounted_for(world: SyncWorld, timeline: Remote) -> None
 
 
 def test_replaying_history_ends_like_importing_its_end(world: SyncWorld, timeline: Remote) -> None:
-    """YAML to Markdown, the renamed folder and the added JSON: the same records, file by file."""
-    commits = timeline.git("rev-list", "--reverse", "--first-parent", "main").split()
-    steps = [*commits[:: len(commits) // 12], commits[-1]]
-    assert len(steps) >= 12
+    """Every commit, one by one: YAML to Markdown, the renamed folder, the added JSON; the same records in the end."""
+    commits = timeline.git("rev-list", "--reverse", "--topo-order", "main").split()
+    assert len(commits) == 111
     world.collection(path="", name="events", include=ANYWHERE)
-    for commit in steps:
+    for commit in commits:
         timeline.git("update-ref", "refs/heads/main", commit)
         world.pull(confirm_deletes=True)
     replayed, held = world.records(), {(f.path, f.rule) for f in world.quarantine()}

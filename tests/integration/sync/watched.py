@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from protos.sync.v1 import sync_pb2, sync_pb2_grpc
 from services.core.collection import DEFAULT_EXCLUDE, BadIdError, Collection, IdRule
-from services.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StateError
+from services.core.errors import AlreadyExistsError, InvalidInputError, NeedsPersonError, NotFoundError, StateError
 from services.core.merge import MISSING, same
 from services.core.schema import validate
 from services.core.values import dumps, equal, loads
@@ -31,8 +31,8 @@ REFUSALS: Final = (AlreadyExistsError, InvalidInputError, NotFoundError, StateEr
 class Repository(Protocol):
     """A remote with one branch."""
 
-    def commit(self, workspace: str, tree: Tree) -> str:
-        """Make a tree the branch's head."""
+    def commit(self, workspace: str, tree: Tree, *, merge: bool = False) -> str:
+        """Make a tree the branch's head, by a merge commit where that is asked for."""
         ...
 
 
@@ -57,6 +57,15 @@ class Publication:
 
 
 @dataclass
+class Before:
+    """What was watched before an import, so that it is watched again when that is undone."""
+
+    live: set[int]
+    removed: set[tuple[str, int]]
+    deleted: set[str]
+
+
+@dataclass
 class Watched:
     """One workspace, what must not vanish from it, and how to settle all that is open in it."""
 
@@ -75,7 +84,10 @@ class Watched:
     undone: dict[int, int] = field(default_factory=dict)
     played: int = 0
     last: int = FIRST
+    imports: dict[str, Before] = field(default_factory=dict)
     _seen: list[sync_pb2.Record] | None = None
+    # Lets the service die after so many statements; see ``crashing.Service``.
+    cut: Callable[[int], None] = lambda _: None
 
     def __post_init__(self) -> None:
         """Begin with two records in Git and an import."""
@@ -88,7 +100,9 @@ class Watched:
     def pull(self) -> sync_pb2.Run:
         """Import, and see that nothing that anybody set has vanished."""
         before = {row.id: row for row in self.rows()}
+        watched = Before(set(self.live), set(self.removed), set(self.deleted))
         run = self._import()
+        self.imports[run.id] = watched
         rows = {row.id: row for row in self.rows()}
         expected = self.git_records()
         for row in rows.values():
@@ -190,8 +204,15 @@ class Watched:
                 if row is None or row.publication_id != publication.id or self.tree.get(path) != content:
                     continue
                 mine = expected.get(record_id, ("", {}))[0]
+                if content is None and self._moved_on(publication, before):
+                    continue
                 if mine == ("" if content is None else path):
                     assert record_id in merged, f"{record_id} of {publication.id} is on the branch, and not merged"
+
+    def _moved_on(self, publication: Publication, before: dict[str, sync_pb2.Record]) -> bool:
+        """Say whether a record that was to be deleted has its file, and with it its id, elsewhere now."""
+        mine = (row for row in self.rows() if row.publication_id == publication.id and row.deleted)
+        return any(row.id not in before for row in mine)
 
     def _check_undone(self, rows: dict[str, sync_pb2.Record]) -> None:
         in_git = self._numbers_in_git()
@@ -281,6 +302,8 @@ class Watched:
         after = held(rows)
         assert adds <= after, "an accepted edit is not there"
         self.live = (self.live - (before - after)) | adds
+        for watched in self.imports.values():
+            watched.live = (watched.live - (before - after)) | adds
         self.undone = {old: new for old, new in self.undone.items() if old in after}
         self._forget_returned(rows)
         return True
@@ -289,6 +312,48 @@ class Watched:
         present = {row.id: all_numbers(loads(row.content)) for row in rows if not row.deleted}
         self.removed = {(one, v) for one, v in self.removed if v not in present.get(one, set())}
         self.deleted = {one for one in self.deleted if any(row.id == one and row.deleted for row in rows)}
+
+    def undo_newest(self) -> bool:
+        """Undo the newest import there is; say whether that was allowed. What it had settled is watched again."""
+        runs = self.person.ListRuns(sync_pb2.ListRunsRequest(workspace_id=self.workspace, page_size=200)).runs
+        landed = [run for run in runs if run.kind == "import" and run.state == sync_pb2.RUN_STATE_SUCCEEDED]
+        if not landed:
+            return False
+        before = self.rows()
+        self._seen = None
+        try:
+            list(self.person.UndoRun(sync_pb2.UndoRunRequest(workspace_id=self.workspace, run_id=landed[0].id)))
+        except NeedsPersonError as error:
+            why = (error.why, bool(error.ids), self.rows() == before)
+            assert why == ("edited", True, True)
+            return False
+        watched = self.imports.pop(landed[0].id, Before(set(), set(), set()))
+        self.live |= watched.live
+        self.removed |= watched.removed
+        self.deleted |= watched.deleted
+        self.undone = {}
+        self._forget_returned(self.rows())
+        return True
+
+    def everything(self) -> list[Any]:
+        """Give all that an import may change, without revisions, who made them, and the ids of conflicts."""
+        found: list[Any] = []
+        for row in self.rows():
+            kept = sync_pb2.Record()
+            kept.CopyFrom(row)
+            for name in ("revision", "updated_by", "updated_at"):
+                kept.ClearField(name)
+            found.append(str(kept))
+        conflicts = self._conflicts()
+        for conflict in conflicts:
+            conflict.ClearField("id")
+            conflict.ClearField("run_id")
+            conflict.ClearField("created_at")
+        found += [*sorted(map(str, conflicts)), *map(str, self._quarantine())]
+        for publication in self.publications:
+            request = sync_pb2.GetReservationsRequest(workspace_id=self.workspace, publication_id=publication.id)
+            found.append([(r.record_id, r.merged) for r in self.service.GetReservations(request).reservations])
+        return found
 
     def _edit(self, record: sync_pb2.Record, adds: set[int], **change: Any) -> bool:
         request = sync_pb2.UpdateRecordRequest(workspace_id=self.workspace, record_id=record.id, **change)
@@ -327,11 +392,11 @@ class Watched:
         run: sync_pb2.Run = list(self.person.RunImport(request))[-1].run
         return run
 
-    def _commit(self, tree: Tree) -> None:
+    def _commit(self, tree: Tree, *, merge: bool = False) -> None:
         if tree != self.tree:
             self.tree = tree
             self.history.append(tree)
-            self.repository.commit(self.workspace, tree)
+            self.repository.commit(self.workspace, tree, merge=merge)
 
     def _content(self, record_id: str, *, bare: bool = False) -> Object:
         content: Object = {"id": record_id, "title": self._number(), "size": self._number()}

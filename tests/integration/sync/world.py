@@ -22,6 +22,7 @@ from services.runtime.database import Database
 from services.runtime.identity import Identity, Role, Verifier, sign
 from services.runtime.ids import new_id
 from services.sync import server as sync_server
+from services.sync.servicer import SyncServicer
 from services.sync.tables import metadata
 
 TENANT = "tenant"
@@ -71,6 +72,7 @@ class SyncWorld:
     addresses: Addresses
     database: Database
     stub_as: Callable[..., Any]
+    servicer: SyncServicer
 
     def attach(self, url: str, branch: str = "main", push_url: str = "", workspace: str = WORKSPACE) -> None:
         """Make a workspace on a remote."""
@@ -135,9 +137,9 @@ class SyncWorld:
 
     def resolve(self, conflict: sync_pb2.Conflict, take: str, value: bytes = b"") -> sync_pb2.Record:
         """Settle a conflict."""
-        sides = {"ours": sync_pb2.TAKE_OURS, "theirs": sync_pb2.TAKE_THEIRS, "value": sync_pb2.TAKE_UNSPECIFIED}
+        side = sync_pb2.TAKE_UNSPECIFIED if take == "value" else sync_pb2.Take.Value(f"TAKE_{take.upper()}")
         request = sync_pb2.ResolveConflictRequest(
-            workspace_id=WORKSPACE, conflict_id=conflict.id, take=sides[take], value=value
+            workspace_id=WORKSPACE, conflict_id=conflict.id, take=side, value=value
         )
         return self.sync.ResolveConflict(request).record
 
@@ -169,7 +171,7 @@ class SyncWorld:
         return int(stub.ReleaseRecords(request).released)
 
 
-class _As(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+class _As(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor):
     """Adds an identity to every call."""
 
     def __init__(self, token: Callable[[], str]) -> None:
@@ -180,6 +182,9 @@ class _As(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return continuation(self._with(client_call_details), request)
+
+    def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return continuation(self._with(client_call_details), request_iterator)
 
     def _with(self, details: Any) -> Any:
         metadata = [*(details.metadata or ()), ("authorization", f"Bearer {self._token()}")]
@@ -211,7 +216,7 @@ def sync_world(folder: Path, database_url: str, clock: Callable[[], float] = lam
         return sync_pb2_grpc.SyncServiceStub(grpc.intercept_channel(channel, _As(lambda: signer.identity(**who))))
 
     try:
-        yield SyncWorld(stub_as(), git_pb2_grpc.GitServiceStub(as_sync), signer, addresses, database, stub_as)
+        yield SyncWorld(stub_as(), git_pb2_grpc.GitServiceStub(as_sync), signer, addresses, database, stub_as, servicer)
     finally:
         running.stop(0)
         git_running.stop(0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.core.publication.body import MOST_RECORDS, generated_body
-from services.core.publication.content import Author, PublishedRecord, Remark
+from services.core.publication.content import Author, Override, PublishedRecord, Remark
 from services.core.publication.escape import markdown
 from services.core.publication.markers import BEGIN, END, replace_between_markers, with_markers
 from services.core.publication.message import commit_message
@@ -93,6 +93,22 @@ def test_a_body_says_what_a_reviewer_wants_to_know() -> None:
     assert "Edited by Ada, Bob." in body
     assert ID in body
     assert "Quality" not in generated_body(ID, [record()])
+
+
+def test_the_body_says_what_reviewers_made_of_the_records() -> None:
+    """Nothing where no review is asked for; who was not validated, and who had it published all the same and why."""
+    assert "Review" not in generated_body(ID, [record()], Override("Ada", "urgent"))
+    good = [record(n, review="validated") for n in (1, 2)]
+    body = generated_body(ID, good, Override("Ada", "urgent"))
+    assert "- 2 of 2 validated" in body
+    assert "urgent" not in body
+    body = generated_body(ID, [*good, record(3, review="rejected")], Override("Ada <x>", "it is @urgent\n# now"))
+    assert "- 2 of 3 validated\n- **Not validated**: e3 (rejected)\n- **Overridden** by Ada &lt;x&gt;: it is" in body
+    assert not re.search(r"@\w", body)
+    many = [record(n, record_id="r" * 100, review="unreviewed") for n in range(400)]
+    assert " and 350 more" in generated_body(ID, many)
+    long = [record(n, title="t" * 400, remarks=(ERROR,) * 3, record_id="r" * 100, review="rejected") for n in range(99)]
+    assert len(generated_body(ID, long, Override("A" * 200, "b" * 500))) < 65_000
 
 
 def test_a_long_list_ends_with_how_many_more_there_are() -> None:

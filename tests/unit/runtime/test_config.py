@@ -1,5 +1,7 @@
 """Settings: default < file < environment < flag, and nothing unknown or made up as a placeholder."""
 
+import base64
+import secrets
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,8 @@ def test_secrets_come_from_files_and_are_never_shown(tmp_path: Path) -> None:
         ({"LOCKSTEP_MODE": "laptop"}, "environment: mode"),
         ({"LOCKSTEP_SECRETS__INTERNAL_KEY": "changeme" * 8}, "placeholder"),
         ({"LOCKSTEP_SECRETS__MASTER_KEYS": "short"}, "placeholder or too short"),
+        ({"LOCKSTEP_SECRETS__INTERNAL_KEY": "xxx" * 20}, "placeholder"),
+        ({"LOCKSTEP_SECRETS__MASTER_KEYS": "TODO-" * 9}, "placeholder"),
         ({"LOCKSTEP_SECRETS__MASTER_KEYS_FILE": "/nowhere/key"}, "/nowhere/key"),
         ({"LOCKSTEP_CONFIG": "/nowhere/lockstep.toml"}, "/nowhere/lockstep.toml"),
     ],
@@ -63,3 +67,11 @@ def test_a_file_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     file.write_text("pol_seconds = 5\n")
     with pytest.raises(InvalidInputError, match="pol_seconds: is not a setting"):
         config.load(environ={}, file=file)
+
+
+def test_a_random_key_is_never_taken_for_a_placeholder() -> None:
+    """Of thousands, some hold three letters x in a row by chance."""
+    for _ in range(5_000):
+        key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        assert not config._shown_to_fill_in(key.lower())  # noqa: SLF001
+    assert not config._shown_to_fill_in(f"{'aXxxB9'}{base64.urlsafe_b64encode(bytes(range(32))).decode()}".lower())  # noqa: SLF001
