@@ -128,7 +128,7 @@ def parse_file(collection: Collection, entry: Entry, blob: Blob) -> ParsedFile |
     findings = validate(collection.schema, value) if collection.schema else ()
     if findings:
         first = findings[0]
-        return RejectedFile(path, entry.blob, "schema", first.message, pointer=first.pointer)
+        return RejectedFile(path, entry.blob, "schema", f"{first.message} ({first.rule})", pointer=first.pointer)
     title, quality = derived(collection, record_id, value)
     return ParsedFile(path, entry.blob, data, record_id, entry.rank, content, title, quality)
 

@@ -17,6 +17,7 @@ from services.sync import (
 from services.sync.editing import Edit
 from services.sync.handlers.base import Handlers
 from services.sync.store import Scope
+from services.sync.upload import Upload
 from services.sync.validating import validate_records
 
 
@@ -119,7 +120,7 @@ class RecordHandlers(Handlers):
         self, request_iterator: Iterator[sync_pb2.LoadRecordsRequest], context: grpc.ServicerContext
     ) -> sync_pb2.LoadRecordsResponse:
         """Add and change records by the lines of a file."""
-        with loading.Upload(request_iterator) as upload:
+        with Upload(request_iterator) as upload:
             header = upload.header
             caller().require(Role.VIEWER if header.plan else Role.EDITOR)
             content = upload.receive()

@@ -9,7 +9,7 @@ import pytest
 from protos.sync.v1 import sync_pb2
 from services.core.errors import ForbiddenError, InvalidInputError, MovedError
 from services.runtime.identity import Role
-from services.sync import loading
+from services.sync import loading, upload
 from tests.integration.sync.world import WORKSPACE, SyncWorld
 from tests.remote import Remote
 
@@ -180,10 +180,10 @@ def test_who_may_only_read_may_plan_but_not_load(imported: SyncWorld) -> None:
 
 def test_what_is_no_file_of_lines_is_refused(imported: SyncWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Endless lines and endless files end in an error; so does a call without a header."""
-    monkeypatch.setattr(loading, "MAX_LINE_BYTES", 50)
+    monkeypatch.setattr(upload, "MAX_LINE_BYTES", 50)
     with pytest.raises(InvalidInputError, match="line 2 is over 10 MiB"):
         load(imported, {"id": "a"}, {"id": "b", "t": "x" * 60})
-    monkeypatch.setattr(loading, "MAX_FILE_BYTES", 50)
+    monkeypatch.setattr(upload, "MAX_FILE_BYTES", 50)
     with pytest.raises(InvalidInputError, match="1 GiB"):
         load(imported, {"id": "b", "t": "x" * 60})
     with pytest.raises(InvalidInputError, match="header"):

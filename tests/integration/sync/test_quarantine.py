@@ -58,6 +58,8 @@ def test_every_kind_of_fault_is_named_and_leaves_when_mended(things: SyncWorld, 
     }
     assert list(found["data/b.yaml"].other_paths) == [b"data/b2.json"]
     assert all(file.message and "\n" not in file.message for file in found.values())
+    # Of a schema the rule in it that is broken.
+    assert found["data/big.json"].message.endswith(" (type)")
     assert not things.status().in_sync
     remote.commit({**{path: mended for path, (_, _, mended) in BROKEN.items()}, "data/link.json": None})
     things.pull()
