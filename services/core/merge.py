@@ -141,7 +141,8 @@ def agreed(
             result = with_field(result, pointer, applied)
         elif not same(known, at(ours, pointer)):
             result = with_field(result, pointer, new)
-    return result
+    ordered = _as_proposed(result, proposed, target, rules)
+    return ordered if isinstance(ordered, dict) else result
 
 
 def unsettled(base: Field, ours: Field, theirs: Field, rules: Rules = USUAL) -> bool:
@@ -156,6 +157,24 @@ def unsettled(base: Field, ours: Field, theirs: Field, rules: Rules = USUAL) -> 
     return disputed or not same(result, ours)
 
 
+def _as_proposed(value: Field, proposed: Field, target: Field, rules: Rules) -> Field:
+    """Give the lists by key in a field the order of the target, where that came with the proposal."""
+    alike = type(value) is type(proposed) is type(target)
+    parts = _parts(value, proposed, target, rules) if alike else None
+    if parts is None:
+        return value
+    mine, wanted, there = parts
+    inner: dict[str, Value] = {}
+    for name, item in mine.items():
+        ordered = _as_proposed(item, wanted.get(name, MISSING), there.get(name, MISSING), rules.of(name))
+        inner[name] = item if isinstance(ordered, Missing) else ordered
+    if isinstance(value, dict):
+        return inner
+    if inner.keys() == there.keys() and [n for n in there if n in wanted] == [n for n in wanted if n in there]:
+        return [inner[name] for name in there]
+    return list(inner.values())
+
+
 def _holds(before: Field, after: Field, now: Field, rules: Rules) -> bool:
     """Say whether a field holds a change: bringing the change in once more would bring nothing."""
     if same(now, after):
@@ -163,7 +182,19 @@ def _holds(before: Field, after: Field, now: Field, rules: Rules) -> bool:
     result, disputed = _one(before, after, now, rules)
     if rules.way == "set" and (one := _members(result)) is not None and (other := _members(now)) is not None:
         return not disputed and one.keys() == other.keys()
-    return not disputed and same(result, now)
+    if not disputed and same(result, now):
+        return True
+    return _by_line(before, after, now, rules) and _came_in(before, after, now, rules)
+
+
+def _came_in(before: Field, after: Field, now: Field, rules: Rules) -> bool:
+    """Say whether a text is what comes of a change to it as it was without the change.
+
+    Where lines repeat, what came in beside them cannot be told from a dispute by looking forward alone.
+    """
+    without, disputed = _one(after, now, before, rules)
+    again, disputed_again = _one(before, after, without, rules)
+    return not disputed and not disputed_again and same(again, now)
 
 
 def _one(base: Field, ours: Field, theirs: Field, rules: Rules) -> tuple[Field, bool]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -143,7 +144,7 @@ def test_settings_are_settings(tenant: str, component: str, tmp_path: Path) -> N
             assert any(Path(value).is_relative_to(folder) for folder in mounted), (name, value)
         if name.endswith("_FILE"):
             path = tmp_path / name
-            path.write_text("k3" * 20)
+            path.write_text(token_hex(32))
             values[name] = str(path)
         else:
             values[name] = value

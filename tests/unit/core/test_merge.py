@@ -1,6 +1,6 @@
 """Three-way merge: no change is dropped, and a conflict is exactly a field that both sides changed."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.core.merge import (
@@ -172,6 +172,7 @@ def test_a_conflict_is_where_both_changed_one_thing_differently(
 
 
 @given(deep, deep, deep)
+@example({"body": "p"}, {"body": "p\np"}, {"body": "q\np"})
 def test_no_change_is_dropped_by_any_rule(
     base: dict[str, Value], ours: dict[str, Value], theirs: dict[str, Value]
 ) -> None:
@@ -213,6 +214,11 @@ def test_a_merged_proposal_is_recognised_by_any_rule(
 
 
 @given(deep, deep, deep)
+@example(
+    {"tags": [], "o": {}, "items": [{"k": "j"}]},
+    {"items": [{"k": "i"}, {"k": "j"}]},
+    {},
+)
 def test_edits_on_top_of_a_merged_proposal_are_no_dispute(
     base: dict[str, Value], proposed: dict[str, Value], more: dict[str, Value]
 ) -> None:
