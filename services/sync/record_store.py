@@ -59,13 +59,12 @@ def owners(
     ids: Iterable[str],
 ) -> dict[int, tuple[ExistingRecord, sa.Row[Any]]]:
     """Give the records of a collection by key that have one of the paths or ids."""
-    mine = sa.and_(scope.where(records), records.c.collection_id == collection_id)
-    rows: dict[int, sa.Row[Any]] = {}
-    wanted: list[sa.ColumnElement[bool]] = []
-    for column, values in ((records.c.path, paths), (records.c.id, ids)):
-        wanted += [column.in_(part) for part in _parts(sorted(values))]
-    for condition in wanted:
-        rows |= {row.key: row for row in tx.execute(sa.select(records).where(mine, condition))}
+    query = sa.select(records).where(scope.where(records))
+    # By path alone: SQLite would take the index that begins with the collection, and look at all its records.
+    wanted = [query.where(records.c.path.in_(part)) for part in _parts(sorted(paths))]
+    of_it = records.c.collection_id == collection_id
+    wanted += [query.where(of_it, records.c.id.in_(part)) for part in _parts(sorted(ids))]
+    rows = {row.key: row for one in wanted for row in tx.execute(one) if row.collection_id == collection_id}
     proposals = _proposals(tx, scope, [row for row in rows.values() if row.publication_id])
     lost = _lost_bases(tx, scope, [row.key for row in rows.values() if row.open_conflicts and not row.base_blob])
     return {key: (existing(row, proposals.get(key), lost.get(key, b"")), row) for key, row in rows.items()}
