@@ -16,7 +16,7 @@ import msgspec
 from services.core.formats import format_of
 from services.core.merge import MISSING, FieldConflict, Outcome, agreed, holds, merge
 from services.core.merge_rules import USUAL, Rules
-from services.core.schema import NO_SCORE
+from services.core.quality import NO_SCORE
 from services.core.values import Value, equal, loads
 
 

@@ -7,10 +7,7 @@ import jsonschema_rs
 
 from services.core.errors import InvalidInputError
 from services.core.findings import Finding
-from services.core.quality import NO_SCORE, assess, check_quality
 from services.core.values import Value, escape, loads
-
-__all__ = ["NO_SCORE", "Finding", "assess", "check_quality", "check_schema", "properties", "validate"]
 
 
 def check_schema(schema: bytes) -> None:

@@ -12,7 +12,7 @@ from services.core.brake import USUAL, Brake
 from services.core.collection import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Collection, IdRule
 from services.core.errors import InvalidInputError
 from services.core.fields import Field, Missing
-from services.core.schema import Finding
+from services.core.findings import Finding
 from services.core.values import Value, dumps
 from services.sync.apply import Counts
 from services.sync.conflict_store import Filter

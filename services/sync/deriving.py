@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.core.collection import Collection
-from services.core.schema import NO_SCORE, assess
+from services.core.quality import NO_SCORE, assess
 from services.core.values import Value
 
 _LONGEST_TITLE = 300

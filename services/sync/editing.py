@@ -14,9 +14,10 @@ from services.core.errors import (
     MovedError,
     StateError,
 )
+from services.core.findings import Finding
 from services.core.formats import format_of
 from services.core.importing import as_object
-from services.core.schema import Finding, properties, validate
+from services.core.schema import properties, validate
 from services.core.values import ParseError, Value, dumps, equal, loads, remove_at, set_at
 from services.runtime.identity import Identity
 from services.sync import inbox_store, record_store, store

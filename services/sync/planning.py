@@ -9,11 +9,11 @@ from services.core.fields import Field, Missing, at
 from services.core.importing import CollectionPlan, Orphan, Upsert
 from services.core.merge import FieldConflict, changed
 from services.core.values import dumps
+from services.sync.batches import by_size
 from services.sync.deriving import title_of
 from services.sync.gather import Gathered
 
 PLAN_MOVED: Final = "PLAN_MOVED"
-_MESSAGE_BYTES: Final = 1024 * 1024
 # Fields of one record are shown up to this much; a plan is there to be read.
 _FIELD_BYTES: Final = 64 * 1024
 _SHORT: Final = 12
@@ -40,17 +40,15 @@ def refuse_moved(planned_commit: str, planned_revision: int, commit: str, revisi
 
 def planned_changes(gathered: Gathered, plans: Sequence[CollectionPlan]) -> Iterator[sync_pb2.PlannedChanges]:
     """Give what plans of a collection would do, in messages of about 1 MiB."""
-    message, size = sync_pb2.PlannedChanges(), 0
-    for plan in plans:
-        for change in _changes(gathered, plan):
-            change.collection = gathered.collection.name
-            if size and size + change.ByteSize() > _MESSAGE_BYTES:
-                yield message
-                message, size = sync_pb2.PlannedChanges(), 0
-            message.changes.append(change)
-            size += change.ByteSize()
-    if size:
-        yield message
+    for group in by_size(change for plan in plans for change in _named(gathered, plan)):
+        if group:
+            yield sync_pb2.PlannedChanges(changes=group)
+
+
+def _named(gathered: Gathered, plan: CollectionPlan) -> Iterator[sync_pb2.PlannedChange]:
+    for change in _changes(gathered, plan):
+        change.collection = gathered.collection.name
+        yield change
 
 
 def _changes(gathered: Gathered, plan: CollectionPlan) -> Iterator[sync_pb2.PlannedChange]:

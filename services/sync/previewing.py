@@ -14,6 +14,7 @@ from services.core.errors import LockstepError, NeedsPersonError
 from services.core.unified_diff import unified
 from services.runtime.database import Database
 from services.sync import store
+from services.sync.batches import by_size
 from services.sync.reserving import LeftOut, Selection, Wish, select
 from services.sync.store import Scope
 from services.sync.tables import records
@@ -21,7 +22,6 @@ from services.sync.tables import records
 MOST_LEFT_OUT: Final = 1_000
 DIFF_BYTES: Final = 256 * 1024
 DIFFS_BYTES: Final = 8 * 1024 * 1024
-_MESSAGE_BYTES: Final = 1024 * 1024
 _WHY: Final = {"SCHEMA": "schema", "NO_PLACE": "no-place"}
 # No publication has it: ids are 26 characters.
 _NOBODY: Final = "preview"
@@ -60,14 +60,10 @@ def batches(found: Preview) -> Iterator[sync_pb2.PreviewRecordsResponse]:
         left_out=found.left_out,
         left_out_count=found.left_out_count,
     )
-    size = 0
-    for record in found.records:
-        if size and size + record.ByteSize() > _MESSAGE_BYTES:
-            yield message
-            message, size = sync_pb2.PreviewRecordsResponse(), 0
-        message.records.append(record)
-        size += record.ByteSize()
-    yield message
+    for group in by_size(found.records):
+        message.records.extend(group)
+        yield message
+        message = sync_pb2.PreviewRecordsResponse()
 
 
 @dataclass

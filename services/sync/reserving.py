@@ -14,9 +14,11 @@ from services.core.errors import InvalidInputError, LockstepError, MovedError, N
 from services.core.formats import format_of
 from services.core.importing import ExistingRecord
 from services.core.merge import changed
-from services.core.schema import assess, validate
+from services.core.quality import assess
+from services.core.schema import validate
 from services.core.values import dumps
 from services.sync import record_store, review_store, store
+from services.sync.batches import by_size
 from services.sync.convert import finding_message
 from services.sync.editing import refuse_findings
 from services.sync.placing import place
@@ -25,7 +27,6 @@ from services.sync.review_store import Standing
 from services.sync.store import Scope
 from services.sync.tables import conflicts, records, reservations
 
-_MESSAGE_BYTES: Final = 1024 * 1024
 _MOST_NAMED: Final = 100
 _MOST_SHOWN: Final = 5
 _UNASKED: Final = sync_pb2.REVIEW_STATE_UNSPECIFIED
@@ -149,14 +150,10 @@ def batches(reserved: Reserved) -> Iterator[sync_pb2.ReserveRecordsResponse]:
     """Give the answers in messages of at most 1 MiB each."""
     waiting = reserved.awaiting_review[:_MOST_NAMED]
     message = sync_pb2.ReserveRecordsResponse(base_commit_oid=reserved.base_commit, awaiting_review=waiting)
-    size = 0
-    for answer in reserved.answers:
-        if size and size + answer.ByteSize() > _MESSAGE_BYTES:
-            yield message
-            message, size = sync_pb2.ReserveRecordsResponse(), 0
-        message.records.append(answer)
-        size += answer.ByteSize()
-    yield message
+    for group in by_size(reserved.answers):
+        message.records.extend(group)
+        yield message
+        message = sync_pb2.ReserveRecordsResponse()
 
 
 def release(tx: sa.Connection, scope: Scope, publication_id: str, now: int) -> int:

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from protos.sync.v1 import sync_pb2
 from services.core.collection import Collection
 from services.core.errors import AlreadyExistsError, StateError
-from services.core.schema import check_quality, check_schema
+from services.core.quality import check_quality
+from services.core.schema import check_schema
 from services.runtime.ids import new_id
 from services.sync import record_store, store
 from services.sync.convert import collection_from

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from protos.sync.v1 import sync_pb2
 from services.core.collection import Collection
+from services.core.findings import Finding
 from services.core.importing import as_object
 from services.core.quality import NO_SCORE, assess
-from services.core.schema import Finding, validate
+from services.core.schema import validate
 from services.core.values import loads
 from services.sync import convert, store
 from services.sync.editing import find_record

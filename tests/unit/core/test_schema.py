@@ -3,7 +3,8 @@
 import pytest
 
 from services.core.errors import InvalidInputError
-from services.core.schema import NO_SCORE, assess, check_quality, check_schema, properties, validate
+from services.core.quality import NO_SCORE, assess, check_quality
+from services.core.schema import check_schema, properties, validate
 from services.core.values import Value, loads
 
 SCHEMA = (
